@@ -1,0 +1,21 @@
+# Compile options that every target of ours shares.
+add_library(wcodec_options INTERFACE)
+target_include_directories(wcodec_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(wcodec_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  # Results must not depend on whether a compiler fuses a·b+c.
+  -ffp-contract=off)
+if(WCODEC_WERROR)
+  target_compile_options(wcodec_options INTERFACE -Werror)
+endif()
+if(WCODEC_SANITIZE)
+  target_compile_options(wcodec_options INTERFACE -fsanitize=${WCODEC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(wcodec_options INTERFACE -fsanitize=${WCODEC_SANITIZE})
+endif()
+
+# wcodec_stage(NAME SOURCES… [LINK LIBRARIES…]): a stage's static library.
+function(wcodec_stage name)
+  cmake_parse_arguments(STAGE "" "" "LINK" ${ARGN})
+  add_library(wcodec_${name} STATIC ${STAGE_UNPARSED_ARGUMENTS})
+  target_link_libraries(wcodec_${name} PUBLIC wcodec_options ${STAGE_LINK})
+endfunction()
