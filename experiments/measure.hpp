@@ -1,0 +1,48 @@
+// Running cells: everything that shares one tensor and one quantizer is read, quantized and predicted once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tensor.hpp"
+#include "experiments/cell.hpp"
+
+namespace wcodec {
+
+struct MeasureCallbacks {
+  std::function<void(std::size_t cell)> begin;  // index into `cells`, before it runs
+  std::function<void(std::size_t cell, const CellResult&)> done;
+  std::function<void(std::size_t cell, const std::string& reason)> failed;  // the sweep goes on
+  std::function<void(const Diagnostics&)> diagnostics;                      // may be empty
+};
+
+// Runs byte cells that share checkpoint tensor and quantizer, in an order of its own choosing (grouped by control,
+// tile, modes). Every cell is encoded, decoded from the bytes alone and compared; a mismatch is a failure of that cell.
+// Memory: about (8 + planes·(4 + predictors)) bytes a weight. Single-threaded: workers are processes.
+// `diagnostic_tile` (e.g. "16x16"): when not empty, histograms and correlations are reported for each control met.
+void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::string& quantizer,
+                   std::span<const Cell> cells, const std::string& diagnostic_tile, const MeasureCallbacks& callbacks);
+
+// What a timed cell reports: seconds of each repeat, encode and decode apart, in the order run.
+struct TimedCell {
+  u64 symbol_bytes = 0;  // symbols at native width: the bytes that MB/s counts
+  u64 coded_bytes = 0;
+  std::vector<double> encode_seconds, decode_seconds;
+};
+
+// Prepares a cell for timing (reads, quantizes, allocates, checks a round trip) so that `encode` and `decode` time only
+// the codec.
+class TimingSubject {
+ public:
+  virtual ~TimingSubject() = default;
+  virtual void encode() = 0;
+  virtual void decode() = 0;
+  virtual u64 symbol_bytes() const = 0;
+  virtual u64 coded_bytes() const = 0;
+};
+std::unique_ptr<TimingSubject> make_timing_subject(const Checkpoint& checkpoint, std::size_t tensor, const Cell& cell);
+
+}  // namespace wcodec
