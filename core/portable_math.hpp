@@ -28,6 +28,16 @@ inline double portable_log(double x) noexcept {
 
 inline double portable_log2(double x) noexcept { return portable_log(x) * 1.44269504088896340735992468100; }
 
+// e^x for |x| ≤ 700: 2^k apart, then a Taylor series on |r| ≤ ln2/2 (18 terms leave under 1e-22).
+inline double portable_exp(double x) noexcept {
+  constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
+  const double k = std::floor(x * 1.44269504088896340735992468100 + 0.5);
+  const double r = (x - k * kLn2High) - k * kLn2Low;
+  double sum = 1.0;
+  for (int n = 18; n >= 1; --n) sum = 1.0 + sum * r / n;
+  return sum * std::bit_cast<double>(static_cast<u64>(static_cast<i64>(k) + 1023) << 52);
+}
+
 // Inverse of the standard normal distribution function for 0 < p < 1: Wichura's algorithm AS 241 (PPND16, 1988).
 double portable_normal_quantile(double p) noexcept;
 

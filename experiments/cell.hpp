@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "codec/ledger.hpp"
+#include "core/ledger.hpp"
 #include "core/types.hpp"
 
 namespace wcodec {

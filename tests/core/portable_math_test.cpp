@@ -14,6 +14,10 @@ TEST(PortableMath, LogAgreesWithLibm) {
     EXPECT_NEAR(portable_log(x), std::log(x), 1e-15 * std::abs(std::log(x)) + 1e-16);
 }
 
+TEST(PortableMath, ExpAgreesWithLibm) {
+  for (double x = -700; x <= 700; x += 0.73) EXPECT_NEAR(portable_exp(x) / std::exp(x), 1.0, 4e-16) << x;
+}
+
 TEST(PortableMath, NormalQuantileInvertsTheDistribution) {
   for (double p = 1e-9; p < 1.0; p = p < 0.01 ? p * 1.7 : p + 0.013) {
     const double back = 0.5 * std::erfc(-portable_normal_quantile(p) / std::sqrt(2.0));
