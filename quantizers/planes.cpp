@@ -1,0 +1,186 @@
+#include "quantizers/planes.hpp"
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "core/error.hpp"
+
+namespace wcodec {
+namespace {
+
+constexpr std::array<sv, 9> kMantissaNames = {"sign_mantissa", "mantissa1", "mantissa2", "mantissa3", "mantissa4",
+                                              "mantissa5",     "mantissa6", "mantissa7", "mantissa8"};
+constexpr std::array<sv, 8> kByteNames = {"byte7", "byte6", "byte5", "byte4", "byte3", "byte2", "byte1", "byte0"};
+
+// A plane as a bit field of the (rearranged) word.
+struct Field {
+  PlaneInfo info;
+  int shift;  // of the field's lowest bit
+};
+
+bool is_single(const WordFormat& f) noexcept { return f.bits <= 8; }
+
+// Floats wider than 8 bits are rearranged so that fields are contiguous: exponent on top, then sign, then mantissa.
+// What of the exponent exceeds 8 bits (FP64) goes with the sign.
+u64 arrange(const WordFormat& f, u64 word) noexcept {
+  if (f.number == NumberClass::signed_int) return word ^ (u64{1} << (f.bits - 1));
+  if (f.number != NumberClass::floating) return word;
+  const u64 sign = word >> (f.bits - 1) & 1, mantissa_mask = (u64{1} << f.mantissa_bits) - 1;
+  const u64 exponent = word >> f.mantissa_bits & ((u64{1} << f.exponent_bits) - 1);
+  const int low_exponent = std::max(0, f.exponent_bits - 8);
+  const u64 low = exponent & ((u64{1} << low_exponent) - 1);
+  return (exponent >> low_exponent) << (f.bits - f.exponent_bits + low_exponent) |
+         sign << (f.mantissa_bits + low_exponent) | low << f.mantissa_bits | (word & mantissa_mask);
+}
+
+u64 restore(const WordFormat& f, u64 arranged) noexcept {
+  if (f.number == NumberClass::signed_int) return arranged ^ (u64{1} << (f.bits - 1));
+  if (f.number != NumberClass::floating) return arranged;
+  const int low_exponent = std::max(0, f.exponent_bits - 8), rest = f.mantissa_bits + low_exponent;
+  const u64 high = arranged >> (rest + 1), sign = arranged >> rest & 1;
+  const u64 low = arranged >> f.mantissa_bits & ((u64{1} << low_exponent) - 1);
+  return sign << (f.bits - 1) | (high << low_exponent | low) << f.mantissa_bits |
+         (arranged & ((u64{1} << f.mantissa_bits) - 1));
+}
+
+// One-plane formats: all of the word, order-preserving.
+u64 arrange_single(const WordFormat& f, u64 word) noexcept {
+  const u64 mask = (u64{1} << f.bits) - 1, top = u64{1} << (f.bits - 1);
+  if (f.number == NumberClass::signed_int) return (word ^ top) & mask;
+  if (f.number == NumberClass::floating) return ((word & top) ? ~word : word | top) & mask;
+  return word & mask;
+}
+
+u64 restore_single(const WordFormat& f, u64 symbol) noexcept {
+  const u64 mask = (u64{1} << f.bits) - 1, top = u64{1} << (f.bits - 1);
+  if (f.number == NumberClass::signed_int) {
+    const u64 value = symbol ^ top;
+    return (value & top) ? (value | ~mask) & 0xff : value;  // sign-extended to its byte
+  }
+  if (f.number == NumberClass::floating) return ((symbol & top) ? symbol & ~top : ~symbol) & mask;
+  return symbol;
+}
+
+std::vector<Field> fields(const WordFormat& f) {
+  std::vector<Field> out;
+  if (is_single(f)) {
+    const u8 zero = f.number == NumberClass::unsigned_int ? u8{0} : static_cast<u8>(1u << (f.bits - 1));
+    return {{{"symbols", f.bits, zero, false}, 0}};
+  }
+  if (f.number == NumberClass::floating) {
+    int left = f.bits;
+    const int exponent = std::min(8, f.exponent_bits);
+    left -= exponent;
+    out.push_back({{"exponent", exponent, 0, true}, left});
+    for (std::size_t i = 0; left > 0; ++i) {
+      const int width = std::min(8, left);
+      left -= width;
+      out.push_back({{kMantissaNames[i], width, 0, false}, left});
+    }
+    return out;
+  }
+  for (int left = f.bits; left > 0; left -= 8) {
+    const bool top_signed = left == f.bits && f.number == NumberClass::signed_int;
+    out.push_back(
+        {{kByteNames[static_cast<std::size_t>(8 - left / 8)], 8, top_signed ? u8{0x80} : u8{0}, false}, left - 8});
+  }
+  return out;
+}
+
+template <class Word>
+void split_words(const QuantizedTensor& tensor, const std::vector<Field>& layout, std::vector<SymbolPlane>& planes) {
+  const WordFormat& f = tensor.format;
+  const u64 count = tensor.weights();
+  for (u64 i = 0; i < count; ++i) {
+    Word word;
+    std::memcpy(&word, tensor.words.data() + i * sizeof(Word), sizeof(Word));
+    const u64 arranged = arrange(f, word);
+    for (std::size_t p = 0; p < layout.size(); ++p) {
+      planes[p].symbols[i] = static_cast<u8>(arranged >> layout[p].shift & ((1u << layout[p].info.bits) - 1));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<PlaneInfo> plane_layout(const WordFormat& format) {
+  std::vector<PlaneInfo> out;
+  for (const Field& field : fields(format)) out.push_back(field.info);
+  return out;
+}
+
+std::vector<SymbolPlane> split_planes(const QuantizedTensor& tensor) {
+  const WordFormat& f = tensor.format;
+  const u64 count = tensor.weights();
+  if (tensor.words.size() != count * static_cast<u64>(f.memory_bytes)) {
+    throw Error(ErrorKind::internal, "words do not match the shape of their tensor");
+  }
+  const std::vector<Field> layout = fields(f);
+  std::vector<SymbolPlane> planes;
+  for (const Field& field : layout) planes.push_back({field.info, std::vector<u8>(count)});
+  if (is_single(f)) {
+    std::array<u8, 256> map{};
+    for (unsigned w = 0; w < 256; ++w) map[w] = static_cast<u8>(arrange_single(f, w));
+    for (u64 i = 0; i < count; ++i) planes[0].symbols[i] = map[tensor.words[i]];
+  } else if (f.memory_bytes == 2) {
+    split_words<u16>(tensor, layout, planes);
+  } else if (f.memory_bytes == 4) {
+    split_words<u32>(tensor, layout, planes);
+  } else {
+    split_words<u64>(tensor, layout, planes);
+  }
+  return planes;
+}
+
+std::vector<u8> join_planes(const WordFormat& f, const std::vector<std::vector<u8>>& planes, u64 count) {
+  const std::vector<Field> layout = fields(f);
+  std::vector<u8> words(count * static_cast<u64>(f.memory_bytes));
+  if (is_single(f)) {
+    for (u64 i = 0; i < count; ++i) words[i] = static_cast<u8>(restore_single(f, planes[0][i]));
+    return words;
+  }
+  for (u64 i = 0; i < count; ++i) {
+    u64 arranged = 0;
+    for (std::size_t p = 0; p < layout.size(); ++p) arranged |= u64{planes[p][i]} << layout[p].shift;
+    const u64 word = restore(f, arranged);
+    std::memcpy(words.data() + i * static_cast<u64>(f.memory_bytes), &word, static_cast<std::size_t>(f.memory_bytes));
+  }
+  return words;
+}
+
+u64 load_word(const WordFormat& format, const u8* words, u64 index) noexcept {
+  u64 word = 0;
+  std::memcpy(&word, words + index * static_cast<u64>(format.memory_bytes),
+              static_cast<std::size_t>(format.memory_bytes));
+  return word;
+}
+
+u64 order_key(const WordFormat& f, u64 word) noexcept {
+  if (is_single(f)) return arrange_single(f, word);
+  const u64 mask = f.bits == 64 ? ~u64{0} : (u64{1} << f.bits) - 1, top = u64{1} << (f.bits - 1);
+  if (f.number == NumberClass::signed_int) return word ^ top;
+  if (f.number == NumberClass::floating) return ((word & top) ? ~word : word | top) & mask;
+  return word;
+}
+
+double word_value(const WordFormat& f, u64 word) noexcept {
+  if (f.number == NumberClass::unsigned_int) return static_cast<double>(word);
+  if (f.number == NumberClass::signed_int) {
+    const int unused = 64 - 8 * f.memory_bytes;
+    return static_cast<double>(static_cast<i64>(word << unused) >> unused);
+  }
+  const u64 exponent_mask = (u64{1} << f.exponent_bits) - 1;
+  const u64 exponent = word >> f.mantissa_bits & exponent_mask, mantissa = word & ((u64{1} << f.mantissa_bits) - 1);
+  const int bias = (1 << (f.exponent_bits - 1)) - 1;
+  // E4M3 has no infinities: its top exponent holds numbers, and NaN only at the all-ones mantissa.
+  const bool is_e4m3 = f.bits == 8 && f.exponent_bits == 4;
+  if (exponent == exponent_mask && !(is_e4m3 && mantissa != 7)) return std::nan("");
+  const double fraction = std::ldexp(static_cast<double>(mantissa), -f.mantissa_bits);
+  const double magnitude =
+      exponent == 0 ? std::ldexp(fraction, 1 - bias) : std::ldexp(1.0 + fraction, static_cast<int>(exponent) - bias);
+  return (word >> (f.bits - 1) & 1) ? -magnitude : magnitude;
+}
+
+}  // namespace wcodec

@@ -1,0 +1,37 @@
+// Words become planes of symbols of at most 8 bits, and back.
+//
+// Integers of up to 8 bits are one plane. Floats become their fields: `exponent`, then `sign_mantissa` (the sign above
+// the top mantissa bits), then further mantissa bytes. FP8 stays one plane. Wider integers become bytes from the top.
+// Symbols are order-preserving unsigned words: a signed x is held as x + 2^(bits−1); `zero` is the word that stands for
+// 0.
+#pragma once
+
+#include "quantizers/quantized.hpp"
+
+namespace wcodec {
+
+struct PlaneInfo {
+  sv name;         // static text
+  int bits;        // symbols are 0 … 2^bits − 1
+  u8 zero;         // what prediction counts from
+  bool log_scale;  // symbols are exponents: their mean, not the logarithm of their mean, is a scale
+};
+
+struct SymbolPlane {
+  PlaneInfo info;
+  std::vector<u8> symbols;  // row-major, one byte each
+};
+
+// The planes a format splits into, in coding order.
+std::vector<PlaneInfo> plane_layout(const WordFormat& format);
+std::vector<SymbolPlane> split_planes(const QuantizedTensor& tensor);
+// Inverse. `planes` are as `plane_layout(format)` says, `count` symbols each; returns the words.
+std::vector<u8> join_planes(const WordFormat& format, const std::vector<std::vector<u8>>& planes, u64 count);
+
+// Order-preserving unsigned word: integers by value, floats by IEEE total order. For ranking.
+u64 order_key(const WordFormat& format, u64 word) noexcept;
+// The value a word stands for, without its scale.
+double word_value(const WordFormat& format, u64 word) noexcept;
+u64 load_word(const WordFormat& format, const u8* words, u64 index) noexcept;
+
+}  // namespace wcodec
