@@ -1,3 +1,5 @@
+include(${CMAKE_CURRENT_LIST_DIR}/ccache.cmake)
+
 # Compile options that every target of ours shares.
 add_library(wcodec_options INTERFACE)
 target_include_directories(wcodec_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
