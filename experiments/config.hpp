@@ -97,7 +97,7 @@ struct ExperimentConfig {
 };
 
 // Cells that axes, controls and baselines make of one tensor, before `where`; saturates at 2^64 − 1.
-u64 grid_size(const ExperimentConfig& config) noexcept;
+u64 grid_size(const ExperimentConfig& config);
 // "quantizer 4 × tile 4 × … × control 3 + …", for the refusal of a grid that is too large.
 std::string describe_grid(const ExperimentConfig& config);
 

@@ -145,7 +145,6 @@ std::string Field::choice(std::span<const sv> allowed) const {
 
 std::vector<Field> Field::list() const {
   require_kind(Kind::list, "a list");
-  if (node_->items.empty()) fail("the list is empty");
   std::vector<Field> fields;
   for (std::size_t i = 0; i < node_->items.size(); ++i) {
     fields.emplace_back(node_->items[i], fmt::format("{}[{}]", path_, i));
@@ -156,6 +155,12 @@ std::vector<Field> Field::list() const {
 std::vector<Field> Field::list_or_one() const {
   if (node_->kind == Kind::list) return list();
   return {*this};
+}
+
+std::vector<Field> Field::nonempty() const {
+  std::vector<Field> fields = list_or_one();
+  if (fields.empty()) fail("the list is empty");
+  return fields;
 }
 
 void Field::check_keys(std::span<const sv> known) const {

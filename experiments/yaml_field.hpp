@@ -27,8 +27,9 @@ class Field {
   bool flag() const;
   std::string choice(std::span<const sv> allowed) const;
 
-  std::vector<Field> list() const;         // of at least one
+  std::vector<Field> list() const;         // may be empty
   std::vector<Field> list_or_one() const;  // a value that is not a list is a list of one
+  std::vector<Field> nonempty() const;     // list_or_one, of at least one
 
   void check_keys(std::span<const sv> known) const;  // it is a map, and no key is outside `known`
   std::optional<Field> find(sv key) const;           // after check_keys; nothing when absent
