@@ -109,22 +109,27 @@ void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoi
 // Adds the rows of one tensor after the other to a plan.
 class Expansion {
  public:
-  Expansion(const ExperimentConfig& config, Plan& plan)
-      : config_(config), plan_(plan), combinations_(axis_combinations(config)), effect_(config.where.size()) {}
+  Expansion(const ExperimentConfig& config, const BaselineIdentity& identity, Plan& plan)
+      : config_(config), plan_(plan), combinations_(axis_combinations(config)), effect_(config.where.size()) {
+    for (const std::string& baseline : config.baselines) identities_.push_back(identity ? identity(baseline) : "");
+  }
 
   void add(const PlannedTensor& tensor) {
     tensor_ = &tensor;
     const auto& quantizers = config_.axis(Axis::quantizer);
     for (u32 q = 0; q < quantizers.size(); ++q) {
       const bool applicable = applies(quantizers[q], tensor.info.dtype);
+      const auto [first, last] = std::equal_range(
+          combinations_.begin(), combinations_.end(), std::array<u32, kAxes>{q},
+          [](const auto& a, const auto& b) { return a[0] < b[0]; });  // quantizer is the outermost axis
       for (const std::string& control : config_.controls) {
-        for (const auto& combination : combinations_) {
-          if (combination[0] == q) add_row(codec_cell(combination, control), applicable);
+        for (auto combination = first; combination != last; ++combination) {
+          add_row(codec_cell(*combination, control), applicable);
         }
       }
       for (const std::string& control : config_.baseline_controls) {
-        for (const std::string& baseline : config_.baselines) {
-          add_row(baseline_cell(quantizers[q], baseline, control), applicable);
+        for (std::size_t b = 0; b < config_.baselines.size(); ++b) {
+          add_row(baseline_cell(quantizers[q], b, control), applicable);
         }
       }
     }
@@ -157,10 +162,11 @@ class Expansion {
     cell.device = value(Axis::device);
     return cell;
   }
-  Cell baseline_cell(const std::string& quantizer, const std::string& baseline, const std::string& control) const {
+  Cell baseline_cell(const std::string& quantizer, std::size_t baseline, const std::string& control) const {
     Cell cell = common(control);
     cell.quantizer = quantizer;
-    cell.coder = baseline;
+    cell.coder = config_.baselines[baseline];
+    cell.plugins = identities_[baseline];
     cell.role = Role::baseline;
     return cell;
   }
@@ -190,7 +196,8 @@ class Expansion {
   const ExperimentConfig& config_;
   Plan& plan_;
   const std::vector<std::array<u32, kAxes>> combinations_;
-  std::vector<u64> effect_;  // cells each rule drops
+  std::vector<std::string> identities_;  // of the baselines
+  std::vector<u64> effect_;              // cells each rule drops
   const PlannedTensor* tensor_ = nullptr;
 };
 
@@ -259,7 +266,8 @@ const PlannedTensor& Plan::tensor_of(const Cell& cell) const {
   return *it;
 }
 
-Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints) {
+Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints,
+               const BaselineIdentity& identity) {
   if (checkpoints.size() != config.checkpoints.size()) {
     throw Error(ErrorKind::internal, "make_plan needs one opened or skipped checkpoint for each of the config's");
   }
@@ -267,7 +275,7 @@ Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint>
   select_tensors(config, checkpoints, plan);
   check_grid(config, plan.tensors.size());
   hash_tensors(config, checkpoints, plan);
-  Expansion expansion(config, plan);
+  Expansion expansion(config, identity, plan);
   for (const PlannedTensor& tensor : plan.tensors) expansion.add(tensor);
   if (plan.cells.empty()) {
     throw Error(ErrorKind::config,

@@ -1,4 +1,5 @@
-// The grid of an experiment as combinations of stage specs, and which of its cells a condition meets; for plan*.cpp only.
+// The grid of an experiment as combinations of stage specs, and which of its cells a condition meets; for plan*.cpp
+// only.
 #pragma once
 
 #include "experiments/plan.hpp"

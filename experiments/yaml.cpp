@@ -74,6 +74,35 @@ std::size_t first_bad_byte(sv text) noexcept {
   return sv::npos;
 }
 
+// First bracket that opens a level too many, or npos. A parser that looks ahead takes what stands in front of it for
+// the beginning of a key and would complain of that. Quoted text and comments do not count; the parser's own nesting,
+// which has the last word, is checked in Builder.
+std::size_t first_deep_bracket(sv text) noexcept {
+  std::size_t depth = 0;
+  char quote = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const char before = i == 0 ? '\n' : text[i - 1];
+    const bool is_start = sv(" \t\n\r[{,:").find(before) != sv::npos;
+    if (quote != 0) {
+      if (c == '\\' && quote == '"') {
+        ++i;
+      } else if (c == quote) {
+        quote = 0;
+      }
+    } else if ((c == '"' || c == '\'') && is_start) {
+      quote = c;
+    } else if (c == '#' && is_start) {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxDepth) return i;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return sv::npos;
+}
+
 Mark mark_of_byte(const std::shared_ptr<const Source>& source, std::size_t position) {
   const sv before = sv(source->text).substr(0, position);
   const auto newline = before.rfind('\n');
@@ -96,6 +125,7 @@ class Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& at, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     refuse_tag(at, tag);
+    if (!is_closed(at)) yaml::fail(mark(at), "the quote that opens here is never closed");
     leaf(at, anchor, Kind::scalar, value, tag == "!");
   }
   void OnAlias(const YAML::Mark& at, YAML::anchor_t anchor) override {
@@ -138,6 +168,17 @@ class Builder : public YAML::EventHandler {
   void refuse_tag(const YAML::Mark& at, const std::string& tag) const {
     if (tag.empty() || tag == "?" || tag == "!") return;
     yaml::fail(mark(at), fmt::format("tag '{}': tags are not allowed; write the plain value", printable(tag)));
+  }
+  // The parser takes the end of the file for a closing quote.
+  bool is_closed(const YAML::Mark& at) const {
+    const sv text = source_->text;
+    const auto begin = static_cast<std::size_t>(at.pos);
+    if (begin >= text.size() || (text[begin] != '"' && text[begin] != '\'')) return true;
+    for (std::size_t i = begin + 1; i < text.size(); ++i) {
+      if (text[i] == text[begin]) return true;
+      if (text[i] == '\\' && text[begin] == '"') ++i;
+    }
+    return false;
   }
   void count(const YAML::Mark& at, std::size_t nodes) {
     if (nodes > kMaxNodes - total_) {
@@ -237,6 +278,9 @@ NodePtr parse(const std::string& name, std::string text) {
   if (const auto bad = first_bad_byte(source->text); bad != sv::npos) {
     fail(mark_of_byte(source, bad),
          "neither text nor white space: control characters and invalid UTF-8 are not allowed");
+  }
+  if (const auto deep = first_deep_bracket(source->text); deep != sv::npos) {
+    fail(mark_of_byte(source, deep), fmt::format("nested more than {} levels deep", kMaxDepth));
   }
   std::istringstream stream(source->text);
   Builder builder(source);
