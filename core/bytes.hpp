@@ -35,6 +35,8 @@ class ByteReader {
     position_ += size;
     return part;
   }
+  // What lies ahead, without taking it.
+  Bytes peek() const noexcept { return bytes_.subspan(position_); }
   // LEB128, at most 64 bits, shortest form only: a value has one spelling.
   u64 varint(const char* what) {
     u64 value = 0;
@@ -63,8 +65,9 @@ class ByteWriter {
   template <class T>
   void write(T value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    const auto* first = reinterpret_cast<const u8*>(&value);
-    bytes.insert(bytes.end(), first, first + sizeof(T));
+    const std::size_t end = bytes.size();
+    bytes.resize(end + sizeof(T));
+    std::memcpy(bytes.data() + end, &value, sizeof(T));
   }
   void append(Bytes part) { bytes.insert(bytes.end(), part.begin(), part.end()); }
   void varint(u64 value) {

@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "codec/tensor_codec.hpp"
+#include "codec/tensor_record.hpp"
+#include "core/error.hpp"
+#include "core/hash.hpp"
+#include "entropy/side_stream.hpp"
+
+namespace wcodec {
+namespace {
+
+[[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorKind::corrupt, "tensor record: " + what); }
+
+struct Header {
+  WordFormat format;
+  TileGrid grid;
+  const EntropyCoder* coder;
+  std::vector<PredictorChoice> modes;
+  u64 scale_bytes;
+};
+
+// A format is accepted only if some dtype has it: no other was ever written.
+bool is_known(const WordFormat& format) {
+  for (int d = 0; parse_dtype(info(static_cast<DType>(d)).name).has_value(); ++d) {
+    if (word_format(info(static_cast<DType>(d))) == format) return true;
+    if (static_cast<DType>(d) == DType::c64) break;
+  }
+  return false;
+}
+
+Header read_header(ByteReader& in, u64 max_weights) {
+  Header header;
+  const auto byte = [&] { return in.read<u8>("tensor record header"); };
+  if (in.read<u32>("tensor record header") != record::kMagic) corrupt("this is not one (wrong magic)");
+  if (const int version = byte(); version != record::kVersion) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("tensor record: version {} (this build reads version {})", version, record::kVersion));
+  }
+  header.format.bits = byte();
+  header.format.memory_bytes = byte();
+  header.format.number = static_cast<NumberClass>(byte());
+  header.format.exponent_bits = byte();
+  header.format.mantissa_bits = byte();
+  if (!is_known(header.format)) corrupt("unknown word format");
+  const u64 rows = in.varint("rows"), cols = in.varint("columns"), tile_rows = in.varint("tile rows"),
+            tile_cols = in.varint("tile columns");
+  if (rows > max_weights || cols > max_weights || (cols != 0 && rows > max_weights / cols)) {
+    throw Error(ErrorKind::limit,
+                fmt::format("tensor record: {} x {} weights are above the limit of {}", rows, cols, max_weights));
+  }
+  if (tile_rows == 0 || tile_cols == 0 || tile_rows > kMaxTileSide || tile_cols > kMaxTileSide ||
+      tile_rows * tile_cols > kMaxTileArea) {
+    corrupt("tile shape out of range");
+  }
+  header.grid = {
+      static_cast<i64>(rows), static_cast<i64>(cols), {static_cast<int>(tile_rows), static_cast<int>(tile_cols)}};
+  if (byte() != record::kTransformIdentity) corrupt("unknown transform");
+  header.coder = &coder_from_wire(byte());
+  const int modes = byte();
+  if (modes == 0 || modes > record::kMaxModes) corrupt("number of modes out of range");
+  for (int m = 0; m < modes; ++m) {
+    const u8 id = byte(), option = byte();
+    header.modes.push_back(predictor_from_wire(id, option));
+  }
+  header.scale_bytes = in.varint("scale bytes");
+  return header;
+}
+
+// Parameters of all tiles of a plane that carry some, in tile order.
+u64 tile_param_bytes(const Header& header, const std::vector<u8>& mode_of_tile) {
+  u64 total = 0;
+  for (i64 t = 0; t < header.grid.tiles(); ++t) {
+    const PredictorChoice& mode = header.modes[mode_of_tile[static_cast<std::size_t>(t)]];
+    if (mode.row->scope == ParamScope::tile)
+      total += mode.row->param_bytes(header.grid.tile_rows(t), header.grid.tile_cols(t), mode.option);
+  }
+  return total;
+}
+
+std::vector<u8> decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane) {
+  const TileGrid& grid = header.grid;
+  const auto tiles = static_cast<u64>(grid.rows == 0 || grid.cols == 0 ? 0 : grid.tiles());
+  std::vector<u8> mode_of_tile(tiles);
+  const int modes = static_cast<int>(header.modes.size());
+  if (modes > 1) {
+    const int bits = std::max(1, static_cast<int>(std::bit_width(header.modes.size() - 1)));
+    mode_of_tile = read_side_stream(in, tiles, bits, modes, "tile modes");
+  }
+  std::vector<Bytes> plane_params(header.modes.size());
+  for (std::size_t m = 0; m < header.modes.size(); ++m) {
+    const PredictorChoice& mode = header.modes[m];
+    if (mode.row->scope == ParamScope::plane)
+      plane_params[m] = in.take(mode.row->param_bytes(0, 0, mode.option), "predictor parameters");
+  }
+  const std::vector<u8> tile_params =
+      read_side_stream(in, tile_param_bytes(header, mode_of_tile), plane.bits, 1 << plane.bits, "tile parameters");
+
+  const auto weights = static_cast<std::size_t>(grid.rows * grid.cols);
+  std::vector<u8> residuals(weights), symbols(weights);
+  header.coder->decode(in, {grid, plane.bits}, residuals);
+  const u8* next_params = tile_params.data();
+  for (u64 t = 0; t < tiles; ++t) {
+    const std::size_t m = mode_of_tile[t];
+    const PredictorChoice& mode = header.modes[m];
+    PredictorContext context{.zero = plane.zero, .mask = static_cast<u8>((1 << plane.bits) - 1), .option = mode.option};
+    context.params = plane_params[m].data();
+    const Tile<u8> tile = grid.tile(symbols.data(), static_cast<i64>(t));
+    if (mode.row->scope == ParamScope::tile) {
+      context.params = next_params;
+      next_params += mode.row->param_bytes(tile.rows, tile.cols, mode.option);
+    }
+    mode.row->reconstruct(tile, context, residuals.data() + grid.offset(static_cast<i64>(t)));
+  }
+  return symbols;
+}
+
+}  // namespace
+
+QuantizedTensor decode_tensor(Bytes record, u64 max_weights) {
+  if (record.size() < sizeof(u32)) throw Error(ErrorKind::truncated, "tensor record: shorter than its checksum");
+  ByteReader tail(record.last(sizeof(u32)));
+  const Bytes body = record.first(record.size() - sizeof(u32));
+  if (tail.read<u32>("checksum") != crc32(body)) corrupt("checksum mismatch");
+  ByteReader in(body);
+  const Header header = read_header(in, max_weights);
+  QuantizedTensor tensor{header.grid.rows, header.grid.cols, header.format, {}, {}};
+  std::vector<std::vector<u8>> planes;
+  for (const PlaneInfo& plane : plane_layout(header.format)) planes.push_back(decode_plane(in, header, plane));
+  tensor.words = join_planes(header.format, planes, tensor.weights());
+  const Bytes scales = in.take(header.scale_bytes, "scales");
+  tensor.scales.assign(scales.begin(), scales.end());
+  if (in.remaining() != 0) corrupt(fmt::format("{} bytes are left over", in.remaining()));
+  return tensor;
+}
+
+}  // namespace wcodec

@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+
+#include <bit>
+
+#include "codec/tensor_codec.hpp"
+#include "codec/tensor_record.hpp"
+#include "core/error.hpp"
+#include "core/hash.hpp"
+#include "entropy/side_stream.hpp"
+
+namespace wcodec {
+
+EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const SymbolPlane> planes, TileShape shape,
+                            std::span<const PredictorChoice> modes, std::span<const ModeChoice> choices,
+                            const CoderChoice& coder) {
+  if (planes.size() != choices.size() || modes.empty() || modes.size() > record::kMaxModes) {
+    throw Error(ErrorKind::internal, "encode_record needs one mode choice a plane and 1 to 64 modes");
+  }
+  const TileGrid grid{tensor.rows, tensor.cols, shape};
+  LedgerWriter out;
+  const auto header = [&](auto value) { out.write(LedgerEntry::header, value); };
+  header(record::kMagic);
+  header(record::kVersion);
+  header(static_cast<u8>(tensor.format.bits));
+  header(static_cast<u8>(tensor.format.memory_bytes));
+  header(static_cast<u8>(tensor.format.number));
+  header(static_cast<u8>(tensor.format.exponent_bits));
+  header(static_cast<u8>(tensor.format.mantissa_bits));
+  out.varint(LedgerEntry::header, static_cast<u64>(tensor.rows));
+  out.varint(LedgerEntry::header, static_cast<u64>(tensor.cols));
+  out.varint(LedgerEntry::header, static_cast<u64>(shape.rows));
+  out.varint(LedgerEntry::header, static_cast<u64>(shape.cols));
+  header(record::kTransformIdentity);
+  header(coder.row->id);
+  header(static_cast<u8>(modes.size()));
+  for (const PredictorChoice& mode : modes) {
+    header(mode.row->id);
+    header(mode.option);
+  }
+  out.varint(LedgerEntry::header, tensor.scales.size());
+
+  const int mode_bits = std::max(1, static_cast<int>(std::bit_width(modes.size() - 1)));
+  for (std::size_t p = 0; p < planes.size(); ++p) {
+    const ModeChoice& choice = choices[p];
+    if (modes.size() > 1) write_side_stream(choice.mode_of_tile, mode_bits, LedgerEntry::mode, out);
+    out.append(LedgerEntry::param, choice.plane_params);
+    write_side_stream(choice.tile_params, planes[p].info.bits, LedgerEntry::param, out);
+    coder.row->encode({{grid, planes[p].info.bits},
+                       choice.residuals,
+                       planes[p].symbols.data(),
+                       planes[p].info.zero,
+                       planes[p].info.log_scale},
+                      coder.options, out);
+  }
+  out.append(LedgerEntry::scale, tensor.scales);
+  out.write(LedgerEntry::crc, crc32(out.bytes()));
+
+  EncodedTensor encoded;
+  encoded.ledger = out.ledger();
+  encoded.bytes = out.take();
+  if (encoded.ledger.total() != encoded.bytes.size()) {
+    throw Error(ErrorKind::internal,
+                fmt::format("the ledger has {} bytes, the record {}", encoded.ledger.total(), encoded.bytes.size()));
+  }
+  return encoded;
+}
+
+EncodedTensor encode_tensor(const QuantizedTensor& tensor, TileShape shape, std::span<const PredictorChoice> modes,
+                            const CoderChoice& coder) {
+  const std::vector<SymbolPlane> planes = split_planes(tensor);
+  std::vector<ModeChoice> choices;
+  for (const SymbolPlane& plane : planes) {
+    choices.push_back(PlanePredictions(plane, {tensor.rows, tensor.cols, shape}).choose(modes));
+  }
+  return encode_record(tensor, planes, shape, modes, choices, coder);
+}
+
+}  // namespace wcodec

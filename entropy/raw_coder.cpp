@@ -1,0 +1,50 @@
+#include "entropy/raw_coder.hpp"
+
+#include <algorithm>
+
+#include "entropy/bits.hpp"
+
+namespace wcodec {
+
+u64 raw_size(const PlaneGeometry& geometry) noexcept {
+  return (static_cast<u64>(geometry.grid.rows * geometry.grid.cols) * static_cast<u64>(geometry.bits) + 7) / 8;
+}
+
+void write_raw(const CoderInput& input, LedgerWriter& out) {
+  if (out.dry()) {
+    out.book(LedgerEntry::payload, raw_size(input.geometry));
+  } else if (input.geometry.bits == 8) {
+    out.append(LedgerEntry::payload, input.residuals);
+  } else {
+    BitWriter packed;
+    for (const u8 symbol : input.residuals) packed.put(symbol, input.geometry.bits);
+    out.append(LedgerEntry::payload, packed.finish());
+  }
+}
+
+void read_raw(ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
+  const Bytes stored = in.take(raw_size(geometry), "raw symbols");
+  if (geometry.bits == 8) {
+    std::copy(stored.begin(), stored.end(), residuals.begin());
+    return;
+  }
+  ByteReader bytes(stored);
+  BitReader packed(bytes);
+  for (u8& symbol : residuals) symbol = static_cast<u8>(packed.get(geometry.bits));
+  packed.finish();
+}
+
+const EntropyCoder kRawCoder = {
+    .name = "raw",
+    .id = 0,
+    .help = "symbols packed at their width, uncoded",
+    .options = {},
+    .prepare =
+        [](const Spec& spec) {
+          OptionReader(spec, {});
+          return CoderOptions{};
+        },
+    .encode = [](const CoderInput& input, const CoderOptions&, LedgerWriter& out) { write_raw(input, out); },
+    .decode = &read_raw};
+
+}  // namespace wcodec

@@ -1,0 +1,15 @@
+// Symbols packed at their width, uncoded: the row that shows what coding is worth, and the way out for noise.
+#pragma once
+
+#include "entropy/entropy_coder.hpp"
+
+namespace wcodec {
+
+extern const EntropyCoder kRawCoder;
+
+// Shared with coders that fall back to it.
+u64 raw_size(const PlaneGeometry& geometry) noexcept;
+void write_raw(const CoderInput& input, LedgerWriter& out);
+void read_raw(ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals);
+
+}  // namespace wcodec
