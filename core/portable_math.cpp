@@ -49,6 +49,24 @@ constexpr double kF[] = {1.0,
 
 }  // namespace
 
+double portable_sin2pi(double x) noexcept {
+  constexpr double kTwoPi = 6.28318530717958647692528676656;
+  const double turn = x - std::floor(x);                  // [0, 1], exact
+  const double quarter = std::floor(turn * 4.0 + 0.5);    // the nearest multiple of a quarter turn
+  const double angle = (turn - quarter * 0.25) * kTwoPi;  // |angle| ≤ π/4
+  const double square = angle * angle;
+  const int quadrant = static_cast<int>(quarter) & 3;
+  // Horner's rule on the alternating series: each factor divides by the two next integers.
+  double sum = 1.0;
+  if (quadrant % 2 == 0) {
+    for (int n = 20; n >= 2; n -= 2) sum = 1.0 - sum * square / (n * (n + 1));
+    sum *= angle;
+  } else {
+    for (int n = 19; n >= 1; n -= 2) sum = 1.0 - sum * square / (n * (n + 1));
+  }
+  return quadrant < 2 ? sum : -sum;
+}
+
 double portable_normal_quantile(double p) noexcept {
   const double q = p - 0.5;
   if (q >= -0.425 && q <= 0.425) {

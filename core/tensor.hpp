@@ -11,7 +11,7 @@
 namespace wcodec {
 
 // Description of one tensor. N-D tensors are seen as matrices: rows = product of all but the last dimension.
-// A 1-D tensor has one row; a 0-D tensor is 1×1. A dimension of zero gives rows or cols of zero.
+// A 1-D tensor has one row; a 0-D tensor is 1×1. A dimension of zero gives zero rows.
 struct TensorInfo {
   std::string name;            // as in the file; may hold anything: print it through `printable`
   DType dtype = DType::uint8;  // of the elements that `read_rows` delivers
