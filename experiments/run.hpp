@@ -1,0 +1,65 @@
+// Runs a planned experiment: what the ledger does not have yet goes to the workers, everything is recorded as it comes,
+// and the result files are written from the ledger.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/config.hpp"
+#include "experiments/plan.hpp"
+#include "experiments/progress.hpp"
+#include "experiments/store.hpp"
+#include "experiments/worker.hpp"
+
+namespace wcodec {
+
+struct RunOptions {
+  std::string folder;  // output
+  std::string config_file;
+  std::vector<std::string> worker_command;  // see PoolOptions
+  unsigned workers = 1;
+  bool fresh = false;         // forget the ledger
+  bool retry_failed = false;  // run failed cells again, too
+};
+
+struct RunOutcome {
+  u64 cells = 0;     // of the plan, each hash once
+  u64 reused = 0;    // finished in an earlier run
+  u64 finished = 0;  // in this run
+  u64 failed = 0;    // failed, crashed or timed out, in this run or an earlier one
+  u64 timed = 0, timings_failed = 0;
+  bool interrupted = false;
+  double seconds = 0;
+  std::vector<std::string> headline;  // the verdict in plain sentences
+};
+
+// Throws Error{usage} where the folder belongs to another experiment or another runner is in it, Error{io} where it
+// cannot be written; what was recorded until then stays. SIGINT, SIGTERM and SIGHUP end the run in good order:
+// `interrupted`, without result files. `worker_command` must lead to worker_main with functions that fit the plan.
+RunOutcome run_experiment(const ExperimentConfig& config, const Plan& plan, const RunOptions& options,
+                          Progress& progress);
+
+// What is left to do of a plan: byte cells. Heavy tasks come first and are divided where that keeps all workers busy.
+// `cells` is the number of cells in `tasks`, `seconds` their estimate on one core.
+struct PendingWork {
+  std::vector<WorkerTask> tasks;
+  u64 cells = 0;
+  double seconds = 0;
+};
+PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, const Store& store, unsigned workers,
+                          bool retry_failed);
+// The timed cells of the plan that finished and have no timing yet. Cells that share a task are timed against each
+// other; a task has as many as `memory_budget` bytes hold.
+PendingWork pending_timings(const ExperimentConfig& config, const Plan& plan, const Store& store, u64 memory_budget);
+
+// A timing that failed in this run; it is tried again in the next.
+struct FailedTiming {
+  std::string hash, reason;
+};
+
+// Writes every result file of the folder (results/README.md) for the cells of the plan. Returns the headline.
+std::vector<std::string> write_results(const std::string& folder, const ExperimentConfig& config, const Plan& plan,
+                                       const Store& store, const std::vector<FailedTiming>& failed_timings,
+                                       const std::string& config_file);
+
+}  // namespace wcodec

@@ -1,0 +1,162 @@
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+
+#include "experiments/run.hpp"
+
+namespace wcodec {
+namespace {
+
+// Below this a division of a task would cost more in starting over than it gains.
+constexpr double kWorthDividing = 2.0;
+constexpr u64 kTimedBytesPerWeight = 8;  // symbols, streams both ways and the codec's own buffers
+
+double estimate(const WorkerTask& task) {
+  double seconds = 0;
+  for (const Cell& cell : task.cells) seconds += estimated_seconds(cell, task.weights);
+  return seconds;
+}
+
+WorkerTask make_task(const ExperimentConfig& config, const Plan& plan, const Cell& cell) {
+  const PlannedTensor& tensor = plan.tensor_of(cell);
+  WorkerTask task;
+  task.address = config.checkpoints[cell.checkpoint].address;
+  task.views = config.checkpoints[cell.checkpoint].views;
+  task.tensor = cell.tensor;
+  task.quantizer = cell.quantizer;
+  task.weights = tensor.info.weights();
+  task.name = config.checkpoints[cell.checkpoint].name + ": " + tensor.info.name;
+  return task;
+}
+
+bool is_over(const Store& store, const Cell& cell, bool retry_failed) {
+  const auto it = store.cells().find(cell.hash);
+  return it != store.cells().end() && (it->second.status == CellStatus::finished || !retry_failed);
+}
+
+// Cells grouped by what `key` makes of them, in the order of first sight.
+template <class Key>
+std::vector<std::vector<Cell>> group(const std::vector<Cell>& cells, Key key) {
+  std::vector<std::vector<Cell>> groups;
+  std::map<std::string, std::size_t> index;
+  for (const Cell& cell : cells) {
+    const auto [it, added] = index.emplace(key(cell), groups.size());
+    if (added) groups.emplace_back();
+    groups[it->second].push_back(cell);
+  }
+  return groups;
+}
+
+// Divides a task that would keep one worker busy long after the others are done: by control, which shares only reading
+// and quantizing, then by tile. Only the first part of a control carries its diagnostics.
+void divide(WorkerTask task, double most, std::vector<WorkerTask>& out) {
+  const auto add = [&](std::vector<Cell> cells, bool diagnostics) {
+    WorkerTask part = task;
+    part.cells = std::move(cells);
+    if (!diagnostics) part.diagnostic_tile.clear();
+    divide(std::move(part), most, out);
+  };
+  if (estimate(task) > most) {
+    const auto by_control = group(task.cells, [](const Cell& cell) { return cell.control; });
+    if (by_control.size() > 1) {
+      for (const auto& cells : by_control) add(cells, true);
+      return;
+    }
+    const auto by_tile = group(task.cells, [](const Cell& cell) { return cell.tile; });
+    if (by_tile.size() > 1) {
+      bool first_codec = true;
+      for (const auto& cells : by_tile) {
+        const bool codec = cells.front().role == Role::codec;
+        add(cells, codec && first_codec);
+        first_codec = first_codec && !codec;
+      }
+      return;
+    }
+  }
+  out.push_back(std::move(task));
+}
+
+void sort_and_sum(PendingWork& work) {
+  std::stable_sort(work.tasks.begin(), work.tasks.end(),
+                   [](const WorkerTask& a, const WorkerTask& b) { return estimate(a) > estimate(b); });
+  for (const WorkerTask& task : work.tasks) {
+    work.cells += task.cells.size();
+    work.seconds += estimate(task);
+  }
+}
+
+}  // namespace
+
+PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, const Store& store, unsigned workers,
+                          bool retry_failed) {
+  const std::string diagnostic_tile = config.diagnostics ? config.axis(Axis::tile).front() : std::string();
+  std::vector<WorkerTask> tasks;
+  double total = 0;
+  for (const Task& planned : plan.tasks) {
+    if (planned.cells.empty()) continue;
+    WorkerTask task = make_task(config, plan, plan.cells[planned.cells.front()]);
+    task.memory_bytes = planned.memory_bytes;
+    std::set<std::string> pending_controls;
+    std::map<std::string, const Cell*> controls_without_diagnostics;
+    for (const std::size_t index : planned.cells) {
+      const Cell& cell = plan.cells[index];
+      if (!is_over(store, cell, retry_failed)) {
+        task.cells.push_back(cell);
+        if (cell.role == Role::codec) pending_controls.insert(cell.control);
+      }
+      if (!diagnostic_tile.empty() && cell.role == Role::codec &&
+          !store.diagnostics().contains(diagnostics_key(cell, diagnostic_tile))) {
+        controls_without_diagnostics.emplace(cell.control, &cell);
+      }
+    }
+    // A run that was killed between the last cell of a control and its diagnostics: one cell is run again for them.
+    for (const auto& [control, cell] : controls_without_diagnostics) {
+      const auto it = store.cells().find(cell->hash);
+      const bool finished = it != store.cells().end() && it->second.status == CellStatus::finished;
+      if (finished && !pending_controls.contains(control)) task.cells.push_back(*cell);
+    }
+    if (!controls_without_diagnostics.empty()) task.diagnostic_tile = diagnostic_tile;
+    if (task.cells.empty()) continue;
+    total += estimate(task);
+    tasks.push_back(std::move(task));
+  }
+  PendingWork work;
+  const double most = std::max(kWorthDividing, total / (4.0 * workers));
+  for (WorkerTask& task : tasks) divide(std::move(task), workers > 1 ? most : total, work.tasks);
+  sort_and_sum(work);
+  return work;
+}
+
+PendingWork pending_timings(const ExperimentConfig& config, const Plan& plan, const Store& store, u64 memory_budget) {
+  PendingWork work;
+  if (!config.timing) return work;
+  std::map<std::tuple<std::size_t, std::size_t, std::string>, std::vector<const Cell*>> groups;
+  for (const std::size_t index : plan.timed) {
+    const Cell& cell = plan.cells[index];
+    const auto it = store.cells().find(cell.hash);
+    if (it == store.cells().end() || it->second.status != CellStatus::finished) continue;
+    if (store.timings().contains(cell.hash)) continue;
+    groups[{cell.checkpoint, cell.tensor, cell.quantizer}].push_back(&cell);
+  }
+  for (const auto& [key, cells] : groups) {
+    WorkerTask task = make_task(config, plan, *cells.front());
+    task.timing = TimingOptions{config.timing->repeats, config.timing->warmup, config.seed, 1.0};
+    const u64 each = std::max<u64>(1, task.weights * kTimedBytesPerWeight);
+    const std::size_t most = std::max<u64>(2, memory_budget / each);
+    for (std::size_t first = 0; first < cells.size(); first += most) {
+      task.cells.clear();
+      for (std::size_t i = first; i < std::min(first + most, cells.size()); ++i) task.cells.push_back(*cells[i]);
+      work.tasks.push_back(task);
+    }
+  }
+  const double passes = config.timing->repeats + config.timing->warmup;
+  for (const WorkerTask& task : work.tasks) {
+    work.cells += task.cells.size();
+    work.seconds += passes * estimate(task);
+  }
+  return work;
+}
+
+}  // namespace wcodec

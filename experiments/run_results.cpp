@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+#include <unordered_map>
+
+#include "core/error.hpp"
+#include "experiments/results.hpp"
+#include "experiments/results_file.hpp"
+#include "experiments/run.hpp"
+
+namespace wcodec {
+namespace {
+
+CellLabel label(const ExperimentConfig& config, const Plan& plan, const Cell& cell) {
+  const CheckpointConfig& checkpoint = config.checkpoints[cell.checkpoint];
+  return label_cell(checkpoint.name, checkpoint.family, plan.tensor_of(cell).info, cell);
+}
+
+struct Rows {
+  std::vector<SummaryRow> summary;
+  std::vector<FailureRow> failures;
+  std::vector<TimingRow> timings;
+  std::vector<DiagnosticsRow> diagnostics;
+};
+
+Rows collect(const ExperimentConfig& config, const Plan& plan, const Store& store,
+             const std::vector<FailedTiming>& failed_timings) {
+  Rows rows;
+  std::unordered_map<std::string, std::string> timing_failures;
+  for (const FailedTiming& failed : failed_timings) timing_failures.emplace(failed.hash, failed.reason);
+  std::unordered_map<std::string, bool> timed;
+  for (const std::size_t index : plan.timed) timed.emplace(plan.cells[index].hash, true);
+  const std::string tile = config.diagnostics ? config.axis(Axis::tile).front() : std::string();
+  std::set<std::tuple<std::size_t, std::size_t, std::string, std::string>> diagnosed;
+
+  for (const Cell& cell : plan.cells) {
+    const auto found = store.cells().find(cell.hash);
+    if (found == store.cells().end()) continue;
+    const CellRecord& record = found->second;
+    if (record.status != CellStatus::finished) {
+      FailureRow& row = rows.failures.emplace_back();
+      static_cast<CellLabel&>(row) = label(config, plan, cell);
+      row.status = to_string(record.status);
+      row.reason = record.reason;
+      continue;
+    }
+    rows.summary.push_back(summarize(label(config, plan, cell), record.result));
+    if (const auto timing = store.timings().find(cell.hash); timing != store.timings().end() && timed.contains(cell.hash)) {
+      const TimingRecord& t = timing->second;
+      rows.timings.push_back(summarize_timing(label(config, plan, cell), t.timed, t.threads, t.clock_mhz, t.throttled));
+    } else if (const auto failure = timing_failures.find(cell.hash); failure != timing_failures.end()) {
+      FailureRow& row = rows.failures.emplace_back();
+      static_cast<CellLabel&>(row) = label(config, plan, cell);
+      row.status = to_string(CellStatus::failed);
+      row.reason = failure->second;
+    }
+  }
+  for (const Cell& cell : plan.cells) {
+    if (tile.empty() || cell.role != Role::codec) continue;
+    if (!diagnosed.emplace(cell.checkpoint, cell.tensor, cell.quantizer, cell.control).second) continue;
+    const auto found = store.diagnostics().find(diagnostics_key(cell, tile));
+    if (found == store.diagnostics().end()) continue;
+    const CellLabel about = label(config, plan, cell);
+    rows.diagnostics.push_back({about.checkpoint, about.tensor, about.kind, plan.tensor_of(cell).info.weights(), tile,
+                                found->second});
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<std::string> write_results(const std::string& folder, const ExperimentConfig& config, const Plan& plan,
+                                       const Store& store, const std::vector<FailedTiming>& failed_timings,
+                                       const std::string& config_file) {
+  const Rows rows = collect(config, plan, store, failed_timings);
+  const auto write = [&](const char* name, const std::string& text) {
+    write_file_atomically(folder + "/" + name, sv(text));
+  };
+  write("summary.csv", summary_csv(rows.summary));
+  write("modes.csv", modes_csv(rows.summary));
+  write("timings.csv", timings_csv(rows.timings));
+  write("histograms.csv", histograms_csv(rows.diagnostics));
+  write("correlations.csv", correlations_csv(rows.diagnostics));
+  write("failures.csv", failures_csv(rows.failures));
+  write("experiment.yaml", read_text_file(config_file));
+  return {};
+}
+
+}  // namespace wcodec

@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "experiments/report.hpp"
+#include "experiments/run.hpp"
+#include "tools/command.hpp"
+
+namespace wcodec {
+namespace {
+
+struct Arguments {
+  ExperimentArguments experiment;
+  std::string out;
+  bool fresh = false, retry_failed = false, no_report = false, json = false, quiet = false;
+};
+
+std::string how_to_go_on(const RunOutcome& outcome, const std::string& folder) {
+  return fmt::format("wcodec: interrupted: {} of {} cells are recorded in {}; run the same command again to go on",
+                     outcome.reused + outcome.finished, outcome.cells, printable(folder));
+}
+
+nlohmann::json to_json(const RunOutcome& outcome, const ExperimentConfig& config, const std::string& folder) {
+  return {{"experiment", config.experiment},
+          {"folder", folder},
+          {"cells", outcome.cells},
+          {"reused", outcome.reused},
+          {"finished", outcome.finished},
+          {"failed", outcome.failed},
+          {"timed", outcome.timed},
+          {"timings_failed", outcome.timings_failed},
+          {"interrupted", outcome.interrupted},
+          {"seconds", outcome.seconds},
+          {"headline", outcome.headline}};
+}
+
+int run(const Arguments& arguments) {
+  Progress progress(arguments.quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
+  progress.note("reading checkpoints and planning ...");
+  const LoadedExperiment loaded = load_experiment(arguments.experiment);
+  for (const std::string& note : loaded.plan.notes) progress.alarm("wcodec: note: " + note);
+
+  RunOptions options;
+  options.folder = arguments.out.empty() ? "results/" + loaded.config.experiment : arguments.out;
+  options.config_file = arguments.experiment.config;
+  options.workers = static_cast<unsigned>(loaded.config.threads);
+  options.fresh = arguments.fresh;
+  options.retry_failed = arguments.retry_failed;
+  // The running program itself, even if a build has replaced its file meanwhile.
+  options.worker_command = {"/proc/self/exe", "worker", "--memory-mib", std::to_string(loaded.config.limits.memory_mib)};
+  const RunOutcome outcome = run_experiment(loaded.config, loaded.plan, options, progress);
+
+  nlohmann::json printed = to_json(outcome, loaded.config, options.folder);
+  int status = outcome.failed + outcome.timings_failed == 0 ? kAllFine : kSomeFailed;
+  if (outcome.interrupted) {
+    progress.alarm(how_to_go_on(outcome, options.folder));
+    status = kInterrupted;
+  } else if (!arguments.no_report) {
+    progress.note("making plots and report ...");
+    const ReportOutcome report = make_report(options.folder, true);
+    if (report.status == ReportStatus::made) {
+      printed["report"] = options.folder + "/report.html";
+    } else {
+      progress.alarm(fmt::format("wcodec: note: {}; the numbers are in {}", report.sentence, printable(options.folder)));
+      if (report.status == ReportStatus::failed) status = kSomeFailed;
+    }
+  }
+  if (arguments.json) {
+    print_line(printed.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return status;
+  }
+  if (outcome.interrupted) return status;
+  for (const std::string& sentence : outcome.headline) print_line(sentence);
+  if (outcome.failed + outcome.timings_failed != 0) {
+    print_line(fmt::format("{} of {} cells failed; {}/failures.csv says why.", outcome.failed + outcome.timings_failed,
+                           outcome.cells, printable(options.folder)));
+  }
+  print_line(fmt::format("Results: {}", printable(printed.value("report", options.folder))));
+  return status;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("run", "Run an experiment, or what is left of it, and write its results");
+  arguments->experiment.declare(*command);
+  command->add_option("-o,--out", arguments->out, "Folder for the results (default: results/<experiment>)")
+      ->type_name("DIR");
+  command->add_flag("--fresh", arguments->fresh, "Forget what earlier runs recorded in the folder");
+  command->add_flag("--retry-failed", arguments->retry_failed, "Run cells again that failed in an earlier run");
+  command->add_flag("--no-report", arguments->no_report, "Without plots, Parquet files and report.html");
+  command->add_flag("--json", arguments->json, "Print the outcome as one JSON object");
+  command->add_flag("-q,--quiet", arguments->quiet, "No progress; only what went wrong");
+  command->footer(
+      "A run may be interrupted or killed at any moment: the same command goes on where it was, and finished cells are\n"
+      "never run twice. A cell that crashes, hangs or runs out of memory is recorded in failures.csv and the sweep goes\n"
+      "on. Progress goes to standard error, the answer to standard output; results/README.md explains every file.\n\n"
+      "Exit status: 0 all fine; 1 some cells failed, results are written; 2 wrong usage, config or input;\n"
+      "130 interrupted, what was finished is recorded.\n\n"
+      "Examples:\n"
+      "  wcodec run configs/quickstart.yaml\n"
+      "  wcodec run configs/quickstart.yaml --out /tmp/mine --checkpoint minilm=model.safetensors\n"
+      "  wcodec run configs/quickstart.yaml --set limits.timeout_s=60 -j 4 --json > outcome.json\n");
+  command->callback([arguments, &action] { action = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace wcodec
