@@ -46,7 +46,8 @@ Rows collect(const ExperimentConfig& config, const Plan& plan, const Store& stor
       continue;
     }
     rows.summary.push_back(summarize(label(config, plan, cell), record.result));
-    if (const auto timing = store.timings().find(cell.hash); timing != store.timings().end() && timed.contains(cell.hash)) {
+    if (const auto timing = store.timings().find(cell.hash);
+        timing != store.timings().end() && timed.contains(cell.hash)) {
       const TimingRecord& t = timing->second;
       rows.timings.push_back(summarize_timing(label(config, plan, cell), t.timed, t.threads, t.clock_mhz, t.throttled));
     } else if (const auto failure = timing_failures.find(cell.hash); failure != timing_failures.end()) {
@@ -62,8 +63,8 @@ Rows collect(const ExperimentConfig& config, const Plan& plan, const Store& stor
     const auto found = store.diagnostics().find(diagnostics_key(cell, tile));
     if (found == store.diagnostics().end()) continue;
     const CellLabel about = label(config, plan, cell);
-    rows.diagnostics.push_back({about.checkpoint, about.tensor, about.kind, plan.tensor_of(cell).info.weights(), tile,
-                                found->second});
+    rows.diagnostics.push_back(
+        {about.checkpoint, about.tensor, about.kind, plan.tensor_of(cell).info.weights(), tile, found->second});
   }
   return rows;
 }

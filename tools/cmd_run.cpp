@@ -50,7 +50,8 @@ int run(const Arguments& arguments) {
   options.fresh = arguments.fresh;
   options.retry_failed = arguments.retry_failed;
   // The running program itself, even if a build has replaced its file meanwhile.
-  options.worker_command = {"/proc/self/exe", "worker", "--memory-mib", std::to_string(loaded.config.limits.memory_mib)};
+  options.worker_command = {"/proc/self/exe", "worker", "--memory-mib",
+                            std::to_string(loaded.config.limits.memory_mib)};
   const RunOutcome outcome = run_experiment(loaded.config, loaded.plan, options, progress);
 
   nlohmann::json printed = to_json(outcome, loaded.config, options.folder);
@@ -64,7 +65,8 @@ int run(const Arguments& arguments) {
     if (report.status == ReportStatus::made) {
       printed["report"] = options.folder + "/report.html";
     } else {
-      progress.alarm(fmt::format("wcodec: note: {}; the numbers are in {}", report.sentence, printable(options.folder)));
+      progress.alarm(
+          fmt::format("wcodec: note: {}; the numbers are in {}", report.sentence, printable(options.folder)));
       if (report.status == ReportStatus::failed) status = kSomeFailed;
     }
   }
@@ -96,8 +98,10 @@ void add_run(CLI::App& app, Action& action) {
   command->add_flag("--json", arguments->json, "Print the outcome as one JSON object");
   command->add_flag("-q,--quiet", arguments->quiet, "No progress; only what went wrong");
   command->footer(
-      "A run may be interrupted or killed at any moment: the same command goes on where it was, and finished cells are\n"
-      "never run twice. A cell that crashes, hangs or runs out of memory is recorded in failures.csv and the sweep goes\n"
+      "A run may be interrupted or killed at any moment: the same command goes on where it was, and finished cells "
+      "are\n"
+      "never run twice. A cell that crashes, hangs or runs out of memory is recorded in failures.csv and the sweep "
+      "goes\n"
       "on. Progress goes to standard error, the answer to standard output; results/README.md explains every file.\n\n"
       "Exit status: 0 all fine; 1 some cells failed, results are written; 2 wrong usage, config or input;\n"
       "130 interrupted, what was finished is recorded.\n\n"

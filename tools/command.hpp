@@ -1,5 +1,5 @@
-// What the subcommands share. Each `add_…` declares one subcommand with its options; parsing sets `action`, and main runs
-// it. Includes a heavy header: for .cpp files of tools/ only.
+// What the subcommands share. Each `add_…` declares one subcommand with its options; parsing sets `action`, and main
+// runs it. Includes a heavy header: for .cpp files of tools/ only.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -15,8 +15,8 @@ namespace wcodec {
 // Exit statuses of the `wcodec` command.
 enum ExitStatus : int {
   kAllFine = 0,
-  kSomeFailed = 1,   // results are written, but some cells or the report failed
-  kError = 2,        // wrong usage, config or input
+  kSomeFailed = 1,  // results are written, but some cells or the report failed
+  kError = 2,       // wrong usage, config or input
   kInterrupted = 130
 };
 

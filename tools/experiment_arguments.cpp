@@ -34,8 +34,11 @@ bool in_ci() {
 }  // namespace
 
 void ExperimentArguments::declare(CLI::App& command) {
-  command.add_option("config", config, "Experiment to load: a YAML file, see configs/")->required()->type_name("CONFIG");
-  command.add_option("--checkpoint", checkpoints, "Take the checkpoint NAME of the config from PATH instead; repeatable")
+  command.add_option("config", config, "Experiment to load: a YAML file, see configs/")
+      ->required()
+      ->type_name("CONFIG");
+  command
+      .add_option("--checkpoint", checkpoints, "Take the checkpoint NAME of the config from PATH instead; repeatable")
       ->type_name("NAME=PATH")
       ->allow_extra_args(false);
   command
@@ -43,7 +46,8 @@ void ExperimentArguments::declare(CLI::App& command) {
                   "Lay a YAML value over a key of the config, e.g. --set axes.tile=[16x16]; repeatable")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command.add_option("-j,--threads", threads, "Worker processes (default: `threads` of the config, else one a processor)")
+  command
+      .add_option("-j,--threads", threads, "Worker processes (default: `threads` of the config, else one a processor)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
 }

@@ -30,7 +30,8 @@ constexpr const char* kFooter =
     "  wcodec list                             every quantizer, predictor, coder and baseline with its options\n"
     "  wcodec stats model.safetensors          what the weights of a file look like\n"
     "  wcodec run --help                       options of a subcommand\n\n"
-    "Exit status: 0 all fine; 1 some cells failed, results are written; 2 wrong usage, config or input; 130 interrupted.";
+    "Exit status: 0 all fine; 1 some cells failed, results are written; 2 wrong usage, config or input; 130 "
+    "interrupted.";
 
 int fail(const std::string& sentence) {
   std::fputs(fmt::format("wcodec: error: {}\n", sentence).c_str(), stderr);
@@ -71,9 +72,8 @@ int parse_and_run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     const auto chosen = app.get_subcommands();
-    throw Error(ErrorKind::usage,
-                fmt::format("{} (see wcodec {}--help)", one_line(error.what()),
-                            chosen.empty() ? std::string() : chosen.front()->get_name() + " "));
+    throw Error(ErrorKind::usage, fmt::format("{} (see wcodec {}--help)", one_line(error.what()),
+                                              chosen.empty() ? std::string() : chosen.front()->get_name() + " "));
   }
   return action();
 }
