@@ -16,7 +16,7 @@ first run, and about 3 GB of disk; no GPU. A second run only checks what is ther
 
   --setup-only   stop before the build
 
-Environment: WCODEC_PYTHON (a Python 3.11 or newer), CXX (g++ 12 or newer).
+Environment: PYTHON (a Python 3.11 or newer), CXX (g++ 12 or newer).
 Logs are in build/logs. The last line says PASS or FAIL, and so does the exit status.
 HELP
       exit 0
@@ -41,4 +41,4 @@ set_up run
 must "Configure" configure configure_to_run
 must "Build wcodec" build build_wcodec
 WC_SHOW=1 must "Run $config" quickstart run_config "$config"
-succeed "the verdict is above"
+succeed "the verdict is above, the report in $(tools/setup/steps.sh report_of "$config")"

@@ -20,7 +20,7 @@ the rest. Needs no GPU.
   -k PATTERN     only tests whose name matches: a regular expression for ctest, a word for pytest; no lint
   --setup-only   stop before the build
 
-Environment: WCODEC_PYTHON (a Python 3.11 or newer), CXX (g++ 12 or newer), CCACHE_DIR.
+Environment: PYTHON (a Python 3.11 or newer), CXX (g++ 12 or newer), CCACHE_DIR.
 Logs are in build/logs. The last line says PASS or FAIL, and so does the exit status.
 HELP
       exit 0

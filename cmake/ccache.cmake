@@ -3,7 +3,7 @@
 find_program(WCODEC_CCACHE ccache)
 if(WCODEC_CCACHE)
   set(wcodec_launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${WCODEC_CCACHE})
+      ${WCODEC_CCACHE})
   foreach(language C CXX CUDA)
     if(NOT DEFINED CMAKE_${language}_COMPILER_LAUNCHER)
       set(CMAKE_${language}_COMPILER_LAUNCHER ${wcodec_launcher})

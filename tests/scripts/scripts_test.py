@@ -30,7 +30,8 @@ TOOLS = {
     "clang-format": "",
     "shellcheck": "",
     "cmake": """[[ $1 == --build ]] || exit 0
-printf '#!/bin/bash\\necho verdict: no effect\\n' >build/wcodec
+mkdir -p build results/quickstart
+printf '#!/bin/bash\\necho verdict: no effect\\ntouch results/quickstart/report.html\\n' >build/wcodec
 chmod +x build/wcodec""",
     "ctest": JUNIT,
     "ninja": "",
@@ -108,7 +109,9 @@ def test_quickstart_passes_and_shows_the_verdict(sandbox):
     status, lines = sandbox.run("quickstart.sh")
     assert status == 0, lines
     assert "verdict: no effect" in lines
-    assert lines[-1].startswith("PASS  quickstart: ")
+    assert lines[-1].startswith(
+        "PASS  quickstart: the verdict is above, the report in results/quickstart/report.html ("
+    )
     assert sandbox.called("apt-get") == []
 
 

@@ -10,6 +10,7 @@ export LC_ALL=C.UTF-8
 logs=$root/build/logs
 junit=$logs/junit
 python=$root/.venv/bin/python
+export WCODEC_PYTHON=$python  # what wcodec runs for checkpoints and reports
 
 give_up() {
   echo "$1" >&2
@@ -91,7 +92,7 @@ packages() {
 # The distribution's Python comes first: python3-dev has the headers for that one.
 find_python() {
   local candidate path
-  for candidate in "${WCODEC_PYTHON:-}" /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
+  for candidate in "${PYTHON:-}" /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
     path=$(command -v "${candidate:-none}") || continue
     if "$path" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       echo "$path"
@@ -116,7 +117,7 @@ venv() {
   fi
   if ! "$python" -I -m pip --version 2>/dev/null || ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     base=$(find_python) ||
-      give_up "Python 3.11 or newer with venv is needed: install python3.11-venv (or newer) or set WCODEC_PYTHON to one"
+      give_up "Python 3.11 or newer with venv is needed: install python3.11-venv (or newer) or set PYTHON to one"
     echo "new .venv from $base"
     rm -rf .venv
     "$base" -I -m venv .venv || give_up "$base cannot make a virtual environment: install python3-venv"
@@ -261,11 +262,14 @@ python_tests() {
 
 # --- quickstart's own ------------------------------------------------------------------------------------------------
 
+# report_of CONFIG: the path of its report.
+report_of() { sed -n 's/^experiment:[ "]*\([A-Za-z0-9_.-]*\).*/results\/\1\/report.html/p' "$1" | head -n 1; }
+
 # run_config CONFIG
 run_config() {
   [[ -f $1 ]] || give_up "$1 is not in this checkout: update to a later commit"
-  PATH=$root/.venv/bin:$PATH build/wcodec run "$1" ||
-    give_up "wcodec run $1 failed with status $?: the lines above say why"
+  build/wcodec run "$1" || give_up "wcodec run $1 failed with status $?: the lines above say why"
+  [[ -f $(report_of "$1") ]] || give_up "wcodec run $1 left no $(report_of "$1"): the lines above say why"
 }
 
 declare -F "${1:?usage: steps.sh STEP [ARGUMENT...]}" >/dev/null || give_up "steps.sh has no step '$1'"
