@@ -175,8 +175,12 @@ class Builder : public YAML::EventHandler {
     const auto begin = static_cast<std::size_t>(at.pos);
     if (begin >= text.size() || (text[begin] != '"' && text[begin] != '\'')) return true;
     for (std::size_t i = begin + 1; i < text.size(); ++i) {
-      if (text[i] == text[begin]) return true;
-      if (text[i] == '\\' && text[begin] == '"') ++i;
+      const bool escapes = text[i] == (text[begin] == '"' ? '\\' : '\'') && i + 1 < text.size();
+      if (escapes && (text[begin] == '"' || text[i + 1] == '\'')) {
+        ++i;
+      } else if (text[i] == text[begin]) {
+        return true;
+      }
     }
     return false;
   }
