@@ -132,7 +132,7 @@ constexpr Wrong kWrong[] = {
     {"CheckpointTwice", "axes", "  - {name: a, path: b}\naxes", "4:12",
      "key 'checkpoints[1].name': a second checkpoint"},
     {"CheckpointNoPath", ", path: a.safetensors", "", "3:5", "key 'checkpoints[0]': the key 'path' is missing"},
-    {"RequiredNotOptional", "a.safetensors", "a, required_in_ci: true", "3:38",
+    {"RequiredNotOptional", "a.safetensors", "a, required_in_ci: true", "3:40",
      "says nothing without 'optional: true'"},
     {"PathVariable", "a.safetensors", "\"${NOT_SET}/a\"", "3:21", "environment variable NOT_SET is not set"},
     {"PathUnclosed", "a.safetensors", "\"${NOT_SET/a\"", "3:21", "'${' without a closing '}'"},
