@@ -1,0 +1,69 @@
+// A baseline: a compressor that others wrote, measured beside the codec. One row of function pointers a library,
+// because a library is opaque and a call takes micro- to milliseconds.
+//
+// Accounts. The caller keeps the size of the raw bytes, as it does for its own streams, and gives `decompress` an
+// output of exactly that size: no row adds a length field of its own. What else a format writes (magic, its own size
+// field, checksum) is counted, and each row's file says what that is.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/spec.hpp"
+#include "core/types.hpp"
+
+namespace wcodec {
+
+// Why a call failed, for the row in failures.csv. A fixed buffer, so that reporting a failure cannot fail.
+class Failure {
+ public:
+  void set(sv text) noexcept {
+    size_ = std::min(text.size(), text_.size());
+    std::memcpy(text_.data(), text.data(), size_);
+  }
+  sv text() const noexcept { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 500> text_{};
+  std::size_t size_ = 0;
+};
+
+// A spec's options, read once and used for many calls.
+struct BaselineOptions {
+  int level = 0;
+  std::shared_ptr<const void> state;  // what a row needs beyond a level; immutable, so threads may share it
+};
+
+struct Baseline {
+  sv name;
+  sv help;
+  std::span<const OptionInfo> options;
+
+  // Throws Error{usage} for a value that is out of range.
+  BaselineOptions (*prepare)(const Baseline& row, const OptionReader& reader);
+  // Bytes that `compress` may need for `size` bytes of input; 0 when it cannot take that many.
+  std::size_t (*bound)(std::size_t size, const BaselineOptions& options) noexcept;
+  // Spans are never null, even empty ones (PreparedBaseline sees to it).
+  //
+  // Bytes written to `out`, or nothing: too little room, or the library failed. Empty input is valid.
+  std::optional<std::size_t> (*compress)(Bytes in, MutBytes out, const BaselineOptions& options, Failure& why) noexcept;
+  // `in` may be hostile: true only if all of it was one stream that filled `out` exactly. Never writes past `out`.
+  // Formats without a checksum may accept altered input: who needs the bytes to be right compares them.
+  bool (*decompress)(Bytes in, MutBytes out, const BaselineOptions& options, Failure& why) noexcept;
+  // Version of the library, as it is linked now; part of a cell's identity because it decides the bytes.
+  std::string (*version)(const Baseline& row);
+
+  const void* context = nullptr;  // rows from plug-ins: their function table
+};
+
+// `prepare` of a row whose one option is a level.
+template <int Low, int High>
+BaselineOptions prepare_level(const Baseline&, const OptionReader& reader) {
+  return {static_cast<int>(reader.integer("level", Low, High)), nullptr};
+}
+
+}  // namespace wcodec
