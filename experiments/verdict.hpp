@@ -1,0 +1,78 @@
+// From summary rows to statements: what a choice of stage is worth, how sure that is, and what it says in words.
+//
+// Every candidate value of the factor is compared with the reference, paired by tensor, everything else equal. Two
+// questions have two answers:
+//   verdict        is there structure that the candidate uses? From `net`, the effect minus the effect on the same
+//                  weights shuffled, tensor by tensor.
+//   bytes_verdict  does the file get smaller, whatever the reason? From `effect` alone.
+// They differ, and both are needed: forcing `left` costs about 0.42 bit a weight on trained and on shuffled INT8
+// weights alike. Net that is nothing, there is no structure to use or to destroy; the file is 0.42 bit a weight larger
+// all the same.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "experiments/config.hpp"
+#include "experiments/results.hpp"
+#include "experiments/statistics.hpp"
+
+namespace wcodec {
+
+enum class Verdict : u8 { helps, no_effect, hurts, inconclusive };
+
+constexpr sv to_string(Verdict verdict) noexcept {
+  constexpr sv kNames[] = {"helps", "no effect", "hurts", "inconclusive"};
+  return kNames[static_cast<u8>(verdict)];
+}
+
+// helps: wholly below −margin; hurts: wholly above +margin; no effect: wholly within ±margin, ends included;
+// inconclusive: across an end of the margin, or no interval. The statistic counts bits, so less is better.
+Verdict judge(const Interval& interval, double margin) noexcept;
+
+// Share of the compared weights that must have the control too for a net effect to stand for them.
+inline constexpr double kControlCover = 0.9;
+
+// One row of verdicts.csv.
+struct VerdictRow {
+  Comparison comparison;
+  std::string scope;                                             // "checkpoint" or "pooled"
+  std::string checkpoint, kind;                                  // "all" when pooled; "all" over all kinds
+  std::string quantizer, tile, modes, transform, coder, device;  // the candidate's; device only if it is the factor
+  u64 checkpoints = 0, families = 0, tensors = 0, weights = 0;   // how much stands behind `effect`
+  Estimate effect;
+  double shuffled_effect = 0, gaussian_effect = 0;  // NaN without the control
+  Estimate net;                                     // over the tensors that have the shuffled control
+  Verdict verdict = Verdict::inconclusive, bytes_verdict = Verdict::inconclusive;
+
+  const std::string& candidate() const;  // the factor's value
+};
+
+// Compares as the experiment asks. Rows: each checkpoint × kind (and `all`) × the stages that are not compared ×
+// candidate; and, where more than one checkpoint has the comparison, the same pooled. Sorted, by comparison first.
+//
+// - `factor` is any of kAxisNames. With `coder`, a baseline may be the reference: it has no tile, modes or transform,
+// so
+//   it stands against a codec of each.
+// - Cells on several devices have the same bytes and count once, unless `device` is the factor.
+// - A tensor counts where candidate and reference have both finished. It has a control where both have under it.
+// - Without the shuffled control on kControlCover of the weights there is no net effect, and the verdict is
+//   `inconclusive`: nothing excludes that noise would show the same. bytes_verdict needs no control.
+// - Fewer than kMinUnits tensors (checkpoint) or families (pooled) have an effect but no interval: `inconclusive`, even
+//   if every effect is exactly 0, for one zero does not say what the next tensor does.
+//
+// Throws Error{config} for a factor or statistic that does not exist. The statistic is one of bpw, bpw_symbols, h0_bpw,
+// residual_h0_bpw, best_bpw, gm_bpw. No correction for many comparisons is made: state how many there were.
+std::vector<VerdictRow> compare(std::span<const SummaryRow> rows, std::span<const Comparison> comparisons,
+                                const BootstrapOptions& options = {});
+
+// The file. It has no column for transform and device: where one is not the default or is compared, `modes` says so
+// ("none+left;transform=dct8").
+std::string verdicts_csv(std::span<const VerdictRow> rows);
+
+// A few plain sentences, about ten at most, that answer the experiment's question first and say next what limits the
+// answer.
+std::vector<std::string> headline(std::span<const VerdictRow> rows);
+
+}  // namespace wcodec
