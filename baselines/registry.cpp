@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "baselines/plugin_baseline.hpp"
 #include "core/error.hpp"
 
 namespace wcodec {
@@ -20,6 +21,20 @@ BaselineRegistry::BaselineRegistry() {
 #undef WCODEC_ROW
 }
 
+void BaselineRegistry::add(const PluginSet& plugins) {
+  for (const PluginBaseline& plugin : plugins.baselines) {
+    refuse_clash("baseline", plugin.name(), plugin.from, names());
+    from_plugins_.push_back(make_plugin_baseline(plugin));
+    rows_.push_back(from_plugins_.back().get());
+  }
+}
+
+std::vector<sv> BaselineRegistry::names() const {
+  std::vector<sv> names;
+  for (const Baseline* row : rows_) names.push_back(row->name);
+  return names;
+}
+
 std::vector<OptionInfo> BaselineRegistry::options(const Baseline& row) {
   std::vector<OptionInfo> all(row.options.begin(), row.options.end());
   all.push_back(kPack);
@@ -29,11 +44,7 @@ std::vector<OptionInfo> BaselineRegistry::options(const Baseline& row) {
 PreparedBaseline BaselineRegistry::prepare(sv text) const {
   Spec spec = parse_spec(text);
   const auto it = std::find_if(rows_.begin(), rows_.end(), [&](const Baseline* row) { return row->name == spec.name; });
-  if (it == rows_.end()) {
-    std::vector<sv> names;
-    for (const Baseline* row : rows_) names.push_back(row->name);
-    throw Error(ErrorKind::usage, unknown_name("baseline", spec.name, names));
-  }
+  if (it == rows_.end()) throw Error(ErrorKind::usage, unknown_name("baseline", spec.name, names()));
   const Baseline& row = **it;
   const std::vector<OptionInfo> known = options(row);
   const OptionReader reader(spec, known);

@@ -6,6 +6,7 @@
 
 #include "baselines/baseline.hpp"
 #include "baselines/packing.hpp"
+#include "core/plugin.hpp"
 
 namespace wcodec {
 
@@ -56,6 +57,8 @@ class PreparedBaseline {
 class BaselineRegistry {
  public:
   BaselineRegistry();  // the list above
+  // Adds the baselines of plug-ins, after the built-in ones. Throws Error{usage} when a name is taken.
+  void add(const PluginSet& plugins);
 
   std::span<const Baseline* const> rows() const& noexcept { return rows_; }
   std::span<const Baseline* const> rows() && = delete;  // would outlive the registry
@@ -65,7 +68,10 @@ class BaselineRegistry {
   PreparedBaseline prepare(sv spec) const;
 
  private:
+  std::vector<sv> names() const;
+
   std::vector<const Baseline*> rows_;
+  std::vector<std::shared_ptr<const Baseline>> from_plugins_;
 };
 
 }  // namespace wcodec
