@@ -110,7 +110,7 @@ ModeChoice PlanePredictions::choose(std::span<const PredictorChoice> modes) {
   }
 
   std::vector<u32> costs(alphabet);
-  smoothed_costs(counts({&predictors()[0], 0}), costs);
+  smoothed_costs(counts({&predictors().front(), 0}), costs);
   for (Predicted* entry : entries) {
     if (entry->none_costs.empty()) entry->none_costs = tile_costs(*entry, costs);
   }

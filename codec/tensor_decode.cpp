@@ -31,6 +31,12 @@ bool is_known(const WordFormat& format) {
   return false;
 }
 
+// Stages from plug-ins are named in full: at most 255 bytes behind their length.
+std::string read_name(ByteReader& in) {
+  const Bytes name = in.take(in.read<u8>("name of a plug-in's stage"), "name of a plug-in's stage");
+  return {name.begin(), name.end()};
+}
+
 Header read_header(ByteReader& in, u64 max_weights) {
   Header header;
   const auto byte = [&] { return in.read<u8>("tensor record header"); };
@@ -58,12 +64,14 @@ Header read_header(ByteReader& in, u64 max_weights) {
   header.grid = {
       static_cast<i64>(rows), static_cast<i64>(cols), {static_cast<int>(tile_rows), static_cast<int>(tile_cols)}};
   if (byte() != record::kTransformIdentity) corrupt("unknown transform");
-  header.coder = &coder_from_wire(byte());
+  const u8 coder = byte();
+  header.coder = &coder_from_wire(coder, coder >= kFirstPluginCoder ? read_name(in) : std::string());
   const int modes = byte();
   if (modes == 0 || modes > record::kMaxModes) corrupt("number of modes out of range");
   for (int m = 0; m < modes; ++m) {
     const u8 id = byte(), option = byte();
-    header.modes.push_back(predictor_from_wire(id, option));
+    const std::string name = id >= kFirstPluginPredictor ? read_name(in) : std::string();
+    header.modes.push_back(predictor_from_wire(id, option, name));
   }
   header.scale_bytes = in.varint("scale bytes");
   return header;
@@ -100,12 +108,12 @@ std::vector<u8> decode_plane(ByteReader& in, const Header& header, const PlaneIn
 
   const auto weights = static_cast<std::size_t>(grid.rows * grid.cols);
   std::vector<u8> residuals(weights), symbols(weights);
-  header.coder->decode(in, {grid, plane.bits}, residuals);
+  header.coder->decode(*header.coder, in, {grid, plane.bits}, residuals);
   const u8* next_params = tile_params.data();
   for (u64 t = 0; t < tiles; ++t) {
     const std::size_t m = mode_of_tile[t];
     const PredictorChoice& mode = header.modes[m];
-    PredictorContext context{.zero = plane.zero, .mask = static_cast<u8>((1 << plane.bits) - 1), .option = mode.option};
+    PredictorContext context = predictor_context(mode, plane.zero, plane.bits);
     context.params = plane_params[m].data();
     const Tile<u8> tile = grid.tile(symbols.data(), static_cast<i64>(t));
     if (mode.row->scope == ParamScope::tile) {

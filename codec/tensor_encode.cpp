@@ -31,11 +31,17 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
   out.varint(LedgerEntry::header, static_cast<u64>(shape.rows));
   out.varint(LedgerEntry::header, static_cast<u64>(shape.cols));
   header(record::kTransformIdentity);
+  const auto name = [&](sv text) {
+    header(static_cast<u8>(text.size()));
+    out.append(LedgerEntry::header, Bytes(reinterpret_cast<const u8*>(text.data()), text.size()));
+  };
   header(coder.row->id);
+  if (coder.row->plugin != nullptr) name(coder.row->name);
   header(static_cast<u8>(modes.size()));
   for (const PredictorChoice& mode : modes) {
     header(mode.row->id);
     header(mode.option);
+    if (mode.row->plugin != nullptr) name(mode.row->name);
   }
   out.varint(LedgerEntry::header, tensor.scales.size());
 
@@ -45,7 +51,8 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
     if (modes.size() > 1) write_side_stream(choice.mode_of_tile, mode_bits, LedgerEntry::mode, out);
     out.append(LedgerEntry::param, choice.plane_params);
     write_side_stream(choice.tile_params, planes[p].info.bits, LedgerEntry::param, out);
-    coder.row->encode({{grid, planes[p].info.bits},
+    coder.row->encode(*coder.row,
+                      {{grid, planes[p].info.bits},
                        choice.residuals,
                        planes[p].symbols.data(),
                        planes[p].info.zero,

@@ -38,10 +38,12 @@ struct EntropyCoder {
   sv help;
   std::span<const OptionInfo> options;
   CoderOptions (*prepare)(const Spec& spec);  // throws Error{usage}
-  void (*encode)(const CoderInput& input, const CoderOptions& options, LedgerWriter& out);
+  void (*encode)(const EntropyCoder& row, const CoderInput& input, const CoderOptions& options, LedgerWriter& out);
   // Fills `residuals`. Needs no options: what the decoder has to know is in the bytes. Throws Error{corrupt} or
   // Error{truncated}.
-  void (*decode)(ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals);
+  void (*decode)(const EntropyCoder& row, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals);
+  const void* plugin = nullptr;  // of rows from plug-ins: their function table
+  sv identity = {};              // of a plug-in, for cell hashes
 };
 
 }  // namespace wcodec

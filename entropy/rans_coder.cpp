@@ -97,7 +97,7 @@ void encode_by_context(const CoderInput& input, const ScaleContexts& contexts, i
                 write_tables(counts, input, precision, out), out);
 }
 
-void encode(const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
+void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
   if (input.residuals.empty()) return;
   LedgerWriter coded(out.dry());
   coded.write(LedgerEntry::header, options.tables);
@@ -143,7 +143,7 @@ void decode_stream(ByteReader& in, const u8* contexts, const std::vector<RansDec
   in.take(2 * static_cast<std::size_t>(used), "rANS words");
 }
 
-void decode(ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
+void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
   if (residuals.empty()) return;
   const u8 tables = in.read<u8>("rANS header");
   if (tables == kStoredRaw) return read_raw(in, geometry, residuals);

@@ -34,17 +34,18 @@ void read_raw(ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals)
   packed.finish();
 }
 
-const EntropyCoder kRawCoder = {
-    .name = "raw",
-    .id = 0,
-    .help = "symbols packed at their width, uncoded",
-    .options = {},
-    .prepare =
-        [](const Spec& spec) {
-          OptionReader(spec, {});
-          return CoderOptions{};
-        },
-    .encode = [](const CoderInput& input, const CoderOptions&, LedgerWriter& out) { write_raw(input, out); },
-    .decode = &read_raw};
+const EntropyCoder kRawCoder = {.name = "raw",
+                                .id = 0,
+                                .help = "symbols packed at their width, uncoded",
+                                .options = {},
+                                .prepare =
+                                    [](const Spec& spec) {
+                                      OptionReader(spec, {});
+                                      return CoderOptions{};
+                                    },
+                                .encode = [](const EntropyCoder&, const CoderInput& input, const CoderOptions&,
+                                             LedgerWriter& out) { write_raw(input, out); },
+                                .decode = [](const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry,
+                                             MutBytes residuals) { read_raw(in, geometry, residuals); }};
 
 }  // namespace wcodec

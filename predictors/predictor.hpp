@@ -46,6 +46,8 @@ struct Predictor {
   void (*residual)(Tile<const u8> x, const PredictorContext& context, u8* out) noexcept;
   // Inverse: fills `t` from its residuals.
   void (*reconstruct)(Tile<u8> t, const PredictorContext& context, const u8* residual) noexcept;
+  const void* plugin = nullptr;    // handed on in the context; null for rows of ours
+  std::string_view identity = {};  // of a plug-in, for cell hashes
 };
 
 // A rule without parameters: what a header in this folder has to provide.

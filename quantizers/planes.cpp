@@ -165,6 +165,14 @@ u64 order_key(const WordFormat& f, u64 word) noexcept {
   return word;
 }
 
+u64 word_of_order_key(const WordFormat& f, u64 key) noexcept {
+  if (is_single(f)) return restore_single(f, key);
+  const u64 mask = f.bits == 64 ? ~u64{0} : (u64{1} << f.bits) - 1, top = u64{1} << (f.bits - 1);
+  if (f.number == NumberClass::signed_int) return key ^ top;
+  if (f.number == NumberClass::floating) return ((key & top) ? key & ~top : ~key) & mask;
+  return key;
+}
+
 double word_value(const WordFormat& f, u64 word) noexcept {
   if (f.number == NumberClass::unsigned_int) return static_cast<double>(word);
   if (f.number == NumberClass::signed_int) {

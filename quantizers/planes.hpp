@@ -30,6 +30,7 @@ std::vector<u8> join_planes(const WordFormat& format, const std::vector<std::vec
 
 // Order-preserving unsigned word: integers by value, floats by IEEE total order. For ranking.
 u64 order_key(const WordFormat& format, u64 word) noexcept;
+u64 word_of_order_key(const WordFormat& format, u64 key) noexcept;  // the inverse
 // The value a word stands for, without its scale.
 double word_value(const WordFormat& format, u64 word) noexcept;
 u64 load_word(const WordFormat& format, const u8* words, u64 index) noexcept;

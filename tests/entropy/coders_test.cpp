@@ -176,13 +176,13 @@ TEST_P(EveryCoder, RoundTripsAndCostsWhatItWrites) {
       for (const double sigma : {0.0, 0.7, 30.0, 1000.0}) {
         const Plane plane = make_plane(rows, cols, bits, sigma, 0.5, static_cast<u64>(rows * 1000 + cols));
         LedgerWriter out, dry(true);
-        coder.row->encode(plane.input(), coder.options, out);
-        coder.row->encode(plane.input(), coder.options, dry);
+        coder.row->encode(*coder.row, plane.input(), coder.options, out);
+        coder.row->encode(*coder.row, plane.input(), coder.options, dry);
         ASSERT_EQ(out.ledger(), dry.ledger()) << GetParam();
         ASSERT_EQ(out.ledger().total(), out.bytes().size());
         std::vector<u8> back(plane.residual.size(), 0xEE);
         ByteReader in(out.bytes());
-        coder.row->decode(in, plane.geometry, back);
+        coder.row->decode(*coder.row, in, plane.geometry, back);
         ASSERT_EQ(in.remaining(), 0u);
         ASSERT_EQ(back, plane.residual) << GetParam() << " " << rows << "x" << cols << " bits " << bits << " sigma "
                                         << sigma;
@@ -197,19 +197,20 @@ TEST_P(EveryCoder, SurvivesEveryTruncationAndManyFlips) {
   const CoderChoice coder = parse_coder(GetParam());
   const Plane plane = make_plane(40, 60, 4, 1.5, 0.8, 3);
   LedgerWriter out;
-  coder.row->encode(plane.input(), coder.options, out);
+  coder.row->encode(*coder.row, plane.input(), coder.options, out);
   std::vector<u8> back(plane.residual.size());
   for (std::size_t size = 0; size < out.bytes().size(); ++size) {
     const std::vector<u8> cut(out.bytes().begin(), out.bytes().begin() + static_cast<std::ptrdiff_t>(size));
     ByteReader in(cut);
-    EXPECT_THROW(coder.row->decode(in, plane.geometry, back), Error) << size;
+    EXPECT_THROW(coder.row->decode(*coder.row, in, plane.geometry, back), Error) << size;
   }
   for (std::size_t bit = 0; bit < out.bytes().size() * 8; bit += 3) {
     std::vector<u8> flipped = out.bytes();
     flipped[bit / 8] ^= static_cast<u8>(1 << bit % 8);
     ByteReader in(flipped);
     try {
-      coder.row->decode(in, plane.geometry, back);  // may succeed with other symbols: the record's CRC is what notices
+      coder.row->decode(*coder.row, in, plane.geometry,
+                        back);  // may succeed with other symbols: the record's CRC is what notices
     } catch (const Error& error) {
       EXPECT_TRUE(error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::truncated);
     }
@@ -228,7 +229,7 @@ TEST(RansCoder, PayloadIsWithinThreePerMilleOfItsModel) {
     const Plane plane = make_plane(1024, 1024, 8, sigma, 0.0, 9);
     LedgerWriter out;
     const CoderChoice coder = parse_coder("rans");
-    coder.row->encode(plane.input(), coder.options, out);
+    coder.row->encode(*coder.row, plane.input(), coder.options, out);
     const auto counts = count(plane.residual, 8);
     const double entropy = fast_entropy_bits(counts) / 8;
     BitWriter bits;
@@ -244,7 +245,7 @@ TEST(ScaleContexts, PayWhereRowsDifferAndVanishWhereTheyDoNot) {
   const CoderChoice plain = parse_coder("rans"), keyed = parse_coder("rans:tables=row-scale,contexts=32");
   const auto size = [](const CoderChoice& coder, const Plane& plane) {
     LedgerWriter out(true);
-    coder.row->encode(plane.input(), coder.options, out);
+    coder.row->encode(*coder.row, plane.input(), coder.options, out);
     return out.ledger();
   };
   // Tiles of one whole row, so that coding order is row-major and the spread is that of rows.

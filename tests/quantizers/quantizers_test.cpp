@@ -200,6 +200,7 @@ TEST(OrderKey, FollowsTheValue) {
         b = static_cast<u8>(static_cast<i8>(b << 4) >> 4);
       }
       const double va = word_value(f, a), vb = word_value(f, b);
+      EXPECT_EQ(word_of_order_key(f, order_key(f, a)), a);
       if (va < vb) {
         EXPECT_LT(order_key(f, a), order_key(f, b));
       }

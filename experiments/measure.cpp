@@ -1,0 +1,294 @@
+#include "experiments/measure.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "baselines/registry.hpp"
+#include "codec/stages.hpp"
+#include "codec/tensor_codec.hpp"
+#include "core/error.hpp"
+#include "core/hash.hpp"
+#include "entropy/log2_cost.hpp"
+#include "experiments/controls.hpp"
+#include "experiments/diagnostics.hpp"
+#include "experiments/mixture_bound.hpp"
+#include "experiments/stage_registries.hpp"
+#include "quantizers/registry.hpp"
+
+namespace wcodec {
+namespace {
+
+QuantizedTensor quantize(const Checkpoint& checkpoint, std::size_t tensor, const std::string& quantizer) {
+  const TensorInfo& t = checkpoint.tensors().at(tensor);
+  const std::vector<u8> bytes = checkpoint.read(tensor);
+  const QuantizerChoice choice = parse_quantizer(quantizer);
+  if (choice.row->numeric && !is_quantizable(t.dtype)) {
+    throw Error(ErrorKind::unsupported, "tensor '" + printable(t.name) + "' of type " + t.source_type +
+                                            " cannot be quantized by " + quantizer + "; use 'lossless' for it");
+  }
+  return choice.row->quantize({t.name, t.dtype, t.rows, t.cols, bytes}, choice.spec);
+}
+
+// What a baseline is given: symbols one a byte or packed, or the words as they stand in memory.
+std::vector<u8> baseline_input(const QuantizedTensor& tensor, Packing packing) {
+  if (tensor.format.bits >= 8) {
+    if (packing == Packing::nibbles) throw Error(ErrorKind::usage, "pack=nibbles needs symbols of 4 bits or less");
+    return tensor.words;
+  }
+  std::vector<u8> symbols(tensor.words);
+  for (u8& symbol : symbols) symbol &= static_cast<u8>((1 << tensor.format.bits) - 1);
+  return pack_symbols(symbols, tensor.format.bits, packing);
+}
+
+// One control of one quantized tensor, and what its cells share.
+class ControlledTensor {
+ public:
+  ControlledTensor(QuantizedTensor tensor, u64 source_bytes)
+      : tensor_(std::move(tensor)), planes_(split_planes(tensor_)) {
+    common_.weights = tensor_.weights();
+    common_.source_bytes = source_bytes;
+    common_.original_scale_bytes = tensor_.scales.size();
+    common_.original_bytes = tensor_.symbol_bytes() + tensor_.scales.size();
+    double bits = 0;
+    for (const SymbolPlane& plane : planes_) {
+      std::vector<u64> counts(256);
+      for (const u8 symbol : plane.symbols) ++counts[symbol];
+      bits += entropy_bits(counts);
+    }
+    common_.h0_bpw = bits / static_cast<double>(common_.weights);
+    common_.gm_bpw = mixture_bound_bpw(tensor_);
+  }
+
+  const std::vector<SymbolPlane>& planes() const noexcept { return planes_; }
+  i64 rows() const noexcept { return tensor_.rows; }
+  i64 cols() const noexcept { return tensor_.cols; }
+
+  CellResult measure_baseline(const Cell& cell) const {
+    const PreparedBaseline baseline = experiment_baselines().prepare(cell.coder);
+    const std::vector<u8> input = baseline_input(tensor_, baseline.packing);
+    std::vector<u8> coded(baseline.bound(input.size()));
+    Failure why;
+    const auto size = baseline.compress(input, coded, why);
+    if (!size) throw Error(ErrorKind::unsupported, cell.coder + " failed to compress: " + std::string(why.text()));
+    std::vector<u8> back(input.size());
+    if (!baseline.decompress(Bytes(coded).first(*size), back, why) || back != input) {
+      throw Error(ErrorKind::internal, cell.coder + " did not give the bytes back: " + std::string(why.text()));
+    }
+    CellResult result = start(cell);
+    result.ledger[LedgerEntry::payload] = *size;
+    result.ledger[LedgerEntry::scale] = tensor_.scales.size();
+    result.residual_h0_bpw = result.best_bpw = std::nan("");
+    result.coded_bytes = result.ledger.total();
+    return result;
+  }
+
+  CellResult measure_codec(const Cell& cell, TileShape shape, std::span<const PredictorChoice> modes,
+                           std::span<const ModeChoice> choices) const {
+    const EncodedTensor encoded = encode_record(tensor_, planes_, shape, modes, choices, parse_coder(cell.coder));
+    const QuantizedTensor back = decode_tensor(encoded.bytes, tensor_.weights());
+    if (back.words != tensor_.words || back.scales != tensor_.scales || !(back.format == tensor_.format)) {
+      throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
+    }
+    CellResult result = start(cell);
+    result.ledger = encoded.ledger;
+    result.coded_bytes = encoded.bytes.size();
+    double residual_bits = 0, mode_bits = 0;
+    for (std::size_t p = 0; p < planes_.size(); ++p) {
+      residual_bits += entropy_bits(choices[p].residual_counts);
+      std::vector<u64> tiles;
+      for (std::size_t m = 0; m < modes.size(); ++m) {
+        tiles.push_back(choices[p].tiles_with(m));
+        result.modes.push_back({std::string(planes_[p].info.name), to_string(modes[m]), tiles.back()});
+      }
+      mode_bits += entropy_bits(tiles);
+    }
+    result.residual_h0_bpw = residual_bits / static_cast<double>(result.weights);
+    result.best_bpw = (residual_bits + mode_bits) / static_cast<double>(result.weights);
+    return result;
+  }
+
+ private:
+  CellResult start(const Cell& cell) const {
+    CellResult result = common_;
+    result.hash = cell.hash;
+    return result;
+  }
+
+  QuantizedTensor tensor_;
+  std::vector<SymbolPlane> planes_;
+  CellResult common_;
+};
+
+// Runs one cell and turns what goes wrong into a record of it. Out of memory is a failure of the cell, not of the
+// sweep.
+template <class Body>
+void attempt(std::size_t index, const MeasureCallbacks& callbacks, Body&& body) {
+  try {
+    callbacks.begin(index);
+    callbacks.done(index, body());
+  } catch (const std::bad_alloc&) {
+    callbacks.failed(index, "out of memory");
+  } catch (const Error& error) {
+    callbacks.failed(index, error.what());
+  }
+}
+
+void measure_control(const ControlledTensor& tensor, std::span<const Cell> cells,
+                     const std::vector<std::size_t>& chosen, const std::string& diagnostic_tile,
+                     Diagnostics* diagnostics, const MeasureCallbacks& callbacks) {
+  std::map<std::string, std::map<std::string, std::vector<std::size_t>>> by_tile;  // tile → modes → cells
+  for (const std::size_t index : chosen) {
+    if (cells[index].role == Role::baseline) {
+      attempt(index, callbacks, [&] { return tensor.measure_baseline(cells[index]); });
+    } else {
+      by_tile[cells[index].tile][cells[index].modes].push_back(index);
+    }
+  }
+  for (const auto& [tile, by_modes] : by_tile) {
+    const TileShape shape = parse_tile(tile);
+    std::vector<PlanePredictions> predictions;
+    for (const SymbolPlane& plane : tensor.planes())
+      predictions.emplace_back(plane, TileGrid{tensor.rows(), tensor.cols(), shape});
+    std::vector<std::string> met;  // predictors, for the histograms
+    for (const auto& [modes_name, indices] : by_modes) {
+      const std::vector<std::string> names = split_modes(modes_name);
+      met.insert(met.end(), names.begin(), names.end());
+      const std::vector<PredictorChoice> modes = parse_mode_set(names);
+      std::vector<ModeChoice> choices;
+      for (const std::size_t index : indices) {
+        attempt(index, callbacks, [&] {
+          if (choices.empty()) {
+            for (PlanePredictions& plane : predictions) choices.push_back(plane.choose(modes));
+          }
+          return tensor.measure_codec(cells[index], shape, modes, choices);
+        });
+      }
+    }
+    if (diagnostics != nullptr && tile == diagnostic_tile) {
+      for (PlanePredictions& plane : predictions) add_histograms(plane, parse_mode_set(met), *diagnostics);
+    }
+  }
+  if (diagnostics != nullptr) add_correlations(tensor.planes().front(), tensor.rows(), tensor.cols(), *diagnostics);
+}
+
+}  // namespace
+
+void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::string& quantizer,
+                   std::span<const Cell> cells, const std::string& diagnostic_tile, const MeasureCallbacks& outer) {
+  // What goes wrong between cells fails those that have not been reported yet, and no other.
+  std::vector<bool> reported(cells.size());
+  MeasureCallbacks callbacks = outer;
+  callbacks.done = [&](std::size_t cell, const CellResult& result) {
+    reported[cell] = true;
+    outer.done(cell, result);
+  };
+  callbacks.failed = [&](std::size_t cell, const std::string& reason) {
+    reported[cell] = true;
+    outer.failed(cell, reason);
+  };
+  // Controls in order of first appearance; the seed is part of what makes a control.
+  std::vector<std::pair<std::pair<std::string, u64>, std::vector<std::size_t>>> groups;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto key = std::pair(cells[i].control, cells[i].seed);
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == key; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {key, {}});
+    group->second.push_back(i);
+  }
+  const auto fail = [&](const std::vector<std::size_t>& indices, const char* reason) {
+    for (const std::size_t index : indices) {
+      if (reported[index]) continue;
+      callbacks.begin(index);
+      callbacks.failed(index, reason);
+    }
+  };
+  std::optional<QuantizedTensor> quantized;
+  for (const auto& [key, indices] : groups) {
+    try {
+      if (!quantized) quantized = quantize(checkpoint, tensor, quantizer);
+      const ControlledTensor controlled(apply_control(*quantized, key.first, key.second, cells[indices[0]].tensor_hash),
+                                        checkpoint.tensors()[tensor].source_bytes);
+      Diagnostics diagnostics{key.first, quantizer, {}, {}};
+      const bool wanted = !diagnostic_tile.empty() && callbacks.diagnostics;
+      measure_control(controlled, cells, indices, diagnostic_tile, wanted ? &diagnostics : nullptr, callbacks);
+      if (wanted) callbacks.diagnostics(diagnostics);
+    } catch (const std::bad_alloc&) {
+      fail(indices, "out of memory");
+    } catch (const Error& error) {
+      fail(indices, error.what());
+    }
+  }
+}
+
+namespace {
+
+class CodecSubject final : public TimingSubject {
+ public:
+  CodecSubject(QuantizedTensor tensor, const Cell& cell)
+      : tensor_(std::move(tensor)),
+        shape_(parse_tile(cell.tile)),
+        modes_(parse_mode_set(split_modes(cell.modes))),
+        coder_(parse_coder(cell.coder)) {
+    encode();
+    if (decode_tensor(encoded_.bytes).words != tensor_.words)
+      throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
+  }
+  void encode() override { encoded_ = encode_tensor(tensor_, shape_, modes_, coder_); }
+  void decode() override { decoded_ = decode_tensor(encoded_.bytes); }
+  u64 symbol_bytes() const override { return tensor_.symbol_bytes(); }
+  u64 coded_bytes() const override { return encoded_.bytes.size(); }
+
+ private:
+  QuantizedTensor tensor_, decoded_;
+  TileShape shape_;
+  std::vector<PredictorChoice> modes_;
+  CoderChoice coder_;
+  EncodedTensor encoded_;
+};
+
+class BaselineSubject final : public TimingSubject {
+ public:
+  BaselineSubject(const QuantizedTensor& tensor, const Cell& cell)
+      : baseline_(experiment_baselines().prepare(cell.coder)),
+        input_(baseline_input(tensor, baseline_.packing)),
+        coded_(baseline_.bound(input_.size())),
+        back_(input_.size()),
+        symbol_bytes_(tensor.symbol_bytes()),
+        scale_bytes_(tensor.scales.size()) {
+    encode();
+    decode();
+    if (back_ != input_) throw Error(ErrorKind::internal, cell.coder + " did not give the bytes back");
+  }
+  void encode() override {
+    Failure why;
+    const auto size = baseline_.compress(input_, coded_, why);
+    if (!size) throw Error(ErrorKind::unsupported, "compression failed: " + std::string(why.text()));
+    size_ = *size;
+  }
+  void decode() override {
+    Failure why;
+    if (!baseline_.decompress(Bytes(coded_).first(size_), back_, why)) {
+      throw Error(ErrorKind::internal, "decompression failed: " + std::string(why.text()));
+    }
+  }
+  u64 symbol_bytes() const override { return symbol_bytes_; }
+  u64 coded_bytes() const override { return size_ + scale_bytes_; }
+
+ private:
+  PreparedBaseline baseline_;
+  std::vector<u8> input_, coded_, back_;
+  std::size_t size_ = 0;
+  u64 symbol_bytes_, scale_bytes_;
+};
+
+}  // namespace
+
+std::unique_ptr<TimingSubject> make_timing_subject(const Checkpoint& checkpoint, std::size_t tensor, const Cell& cell) {
+  QuantizedTensor quantized =
+      apply_control(quantize(checkpoint, tensor, cell.quantizer), cell.control, cell.seed, cell.tensor_hash);
+  if (cell.role == Role::baseline) return std::make_unique<BaselineSubject>(quantized, cell);
+  return std::make_unique<CodecSubject>(std::move(quantized), cell);
+}
+
+}  // namespace wcodec
