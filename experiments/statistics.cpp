@@ -9,9 +9,26 @@
 #include "core/portable_math.hpp"
 
 namespace wcodec {
+
+// A sum of deviations from `origin`; means of equal values then come out exact.
+struct Bootstrap::Sums {
+  double weighted = 0, weight = 0;
+  void add(const Weighted& unit, double origin) noexcept {
+    weighted += unit.weight * (unit.value - origin);
+    weight += unit.weight;
+  }
+  void add(const Sums& other) noexcept {
+    weighted += other.weighted;
+    weight += other.weight;
+  }
+  double mean(double origin) const noexcept { return origin + weighted / weight; }
+};
+
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t kMostCachedDraws = 16'000'000;
+constexpr u64 kPooledStream = ~u64{0};  // the others are sample sizes
 
 // 97.5 % points of Student's t for 1…30 degrees of freedom.
 constexpr double kStudent[] = {12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004,
@@ -53,16 +70,6 @@ double effective_number(std::span<const double> weights) noexcept {
   return sum * sum / squares;
 }
 
-// A sum of deviations from `origin`; means of equal values then come out exact.
-struct Sums {
-  double weighted = 0, weight = 0;
-  void add(const Weighted& unit, double origin) noexcept {
-    weighted += unit.weight * (unit.value - origin);
-    weight += unit.weight;
-  }
-  double mean(double origin) const noexcept { return origin + weighted / weight; }
-};
-
 void check(std::span<const Weighted> units) {
   for (const Weighted& unit : units) {
     if (!std::isfinite(unit.value) || !std::isfinite(unit.weight) || unit.weight <= 0) {
@@ -86,33 +93,51 @@ Interval interval_of(std::vector<double> means, double effective_units) {
 double weighted_mean(std::span<const Weighted> units) noexcept {
   if (units.empty()) return kNan;
   const double origin = units.front().value;
-  Sums sums;
-  for (const Weighted& unit : units) sums.add(unit, origin);
-  return sums.mean(origin);
+  double weighted = 0, weight = 0;
+  for (const Weighted& unit : units) {
+    weighted += unit.weight * (unit.value - origin);
+    weight += unit.weight;
+  }
+  return origin + weighted / weight;
 }
 
-Estimate bootstrap_mean(std::span<const Weighted> units, const BootstrapOptions& options) {
+std::vector<Bootstrap::Sums> Bootstrap::resampled(std::span<const Weighted> units, double origin) {
+  const std::size_t count = units.size();
+  std::vector<Sums> sums(options_.resamples);
+  Philox random(options_.seed, count);
+  const auto draw = [&] { return random.below(static_cast<u32>(count)); };
+  if (count * options_.resamples > kMostCachedDraws || count > 0xffff) {
+    for (Sums& sum : sums) {
+      for (std::size_t i = 0; i < count; ++i) sum.add(units[draw()], origin);
+    }
+    return sums;
+  }
+  std::vector<u16>& draws = draws_[count];
+  if (draws.empty()) {
+    draws.resize(count * options_.resamples);
+    for (u16& unit : draws) unit = static_cast<u16>(draw());
+  }
+  const u16* at = draws.data();
+  for (Sums& sum : sums) {
+    for (std::size_t i = 0; i < count; ++i) sum.add(units[*at++], origin);
+  }
+  return sums;
+}
+
+Estimate Bootstrap::mean(std::span<const Weighted> units) {
   check(units);
   Estimate estimate{weighted_mean(units), {}};
-  if (units.size() < kMinUnits || options.resamples == 0) return estimate;
-
+  if (units.size() < kMinUnits || options_.resamples == 0) return estimate;
   const double origin = units.front().value;
-  const auto count = static_cast<u32>(units.size());
-  Philox random(options.seed, 0);
-  std::vector<double> means(options.resamples);
-  for (double& mean : means) {
-    Sums sums;
-    for (u32 i = 0; i < count; ++i) sums.add(units[random.below(count)], origin);
-    mean = sums.mean(origin);
-  }
-  std::vector<double> weights;
+  std::vector<double> means, weights;
+  for (const Sums& sums : resampled(units, origin)) means.push_back(sums.mean(origin));
   for (const Weighted& unit : units) weights.push_back(unit.weight);
   estimate.interval = interval_of(std::move(means), effective_number(weights));
   return estimate;
 }
 
-Estimate bootstrap_pooled(std::span<const ClusterOfUnits> checkpoints, const BootstrapOptions& options) {
-  std::map<sv, std::vector<std::span<const Weighted>>> by_family;  // sorted: the order of checkpoints does not matter
+Estimate Bootstrap::pooled(std::span<const ClusterOfUnits> checkpoints) {
+  std::map<sv, std::vector<std::span<const Weighted>>> by_family;  // sorted: the order of families does not matter
   std::vector<Weighted> all;
   for (const ClusterOfUnits& checkpoint : checkpoints) {
     check(checkpoint.units);
@@ -121,30 +146,30 @@ Estimate bootstrap_pooled(std::span<const ClusterOfUnits> checkpoints, const Boo
     all.insert(all.end(), checkpoint.units.begin(), checkpoint.units.end());
   }
   Estimate estimate{weighted_mean(all), {}};
-  if (by_family.size() < kMinUnits || options.resamples == 0) return estimate;
+  if (by_family.size() < kMinUnits || options_.resamples == 0) return estimate;
 
-  std::vector<std::vector<std::span<const Weighted>>> families;
-  std::vector<double> weights;
-  for (auto& [name, members] : by_family) {
+  // Each checkpoint is resampled as often as anything is; where the families' resampling comes to a checkpoint, it
+  // takes one of these at random.
+  const double origin = all.front().value;
+  std::vector<std::vector<std::vector<Sums>>> families;  // [family][checkpoint][resample]
+  std::vector<double> weights;                           // of families
+  for (const auto& [name, members] : by_family) {
     double weight = 0;
+    auto& family = families.emplace_back();
     for (const auto& units : members) {
       for (const Weighted& unit : units) weight += unit.weight;
+      family.push_back(resampled(units, origin));
     }
     weights.push_back(weight);
-    families.push_back(std::move(members));
   }
-  const double origin = all.front().value;
-  Philox random(options.seed, 1);
+  Philox random(options_.seed, kPooledStream);
   const auto draw = [&](const auto& from) -> const auto& { return from[random.below(static_cast<u32>(from.size()))]; };
-  std::vector<double> means(options.resamples);
+  std::vector<double> means(options_.resamples);
   for (double& mean : means) {
     Sums sums;
     for (std::size_t f = 0; f < families.size(); ++f) {
       const auto& family = draw(families);
-      for (std::size_t c = 0; c < family.size(); ++c) {
-        const std::span<const Weighted>& units = draw(family);
-        for (std::size_t u = 0; u < units.size(); ++u) sums.add(draw(units), origin);
-      }
+      for (std::size_t c = 0; c < family.size(); ++c) sums.add(draw(draw(family)));
     }
     mean = sums.mean(origin);
   }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,19 +52,33 @@ struct BootstrapOptions {
 // Σw·v / Σw, exactly v when all values are v. NaN for no units.
 double weighted_mean(std::span<const Weighted> units) noexcept;
 
-// Units are the tensors of one checkpoint. Throws Error{internal} on a weight that is not positive and finite or a
-// value that is not finite.
-Estimate bootstrap_mean(std::span<const Weighted> units, const BootstrapOptions& options = {});
-
 // A checkpoint among others. Checkpoints of one family are not independent of each other.
 struct ClusterOfUnits {
   std::string family;
   std::vector<Weighted> units;
 };
 
-// The mean over all units of all checkpoints; families are resampled, within a family its checkpoints, within a
-// checkpoint its tensors. No interval for fewer than kMinUnits families.
-Estimate bootstrap_pooled(std::span<const ClusterOfUnits> checkpoints, const BootstrapOptions& options = {});
+// Estimates under one set of options. Samples of equal size are resampled alike, whatever their values: estimates do
+// not depend on which others were asked for, and the draws are made once for all samples of a size.
+class Bootstrap {
+ public:
+  explicit Bootstrap(const BootstrapOptions& options) : options_(options) {}
+
+  // Units are the tensors of one checkpoint. Throws Error{internal} on a weight that is not positive and finite or a
+  // value that is not finite.
+  Estimate mean(std::span<const Weighted> units);
+
+  // The mean over all units of all checkpoints; families are resampled, within a family its checkpoints, within a
+  // checkpoint its tensors. No interval for fewer than kMinUnits families.
+  Estimate pooled(std::span<const ClusterOfUnits> checkpoints);
+
+ private:
+  struct Sums;
+  std::vector<Sums> resampled(std::span<const Weighted> units, double origin);
+
+  BootstrapOptions options_;
+  std::map<std::size_t, std::vector<u16>> draws_;  // by sample size: which unit, resample after resample
+};
 
 // Quantile q of a weighted sample, linear between the mid-points of the units' shares (for equal weights Hazen's rule,
 // type 5 of Hyndman and Fan 1996). Values that are NaN are left out; NaN if none is left.

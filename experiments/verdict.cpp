@@ -194,19 +194,19 @@ void conclude(VerdictRow& row) {
 }
 
 VerdictRow of_checkpoint(const Comparison& comparison, const Setting& setting, sv checkpoint,
-                         const std::vector<Delta>& deltas, const BootstrapOptions& options) {
+                         const std::vector<Delta>& deltas, Bootstrap& bootstrap) {
   VerdictRow row = describe(comparison, setting, deltas);
   row.scope = "checkpoint";
   row.checkpoint = checkpoint;
   row.checkpoints = row.families = 1;
-  row.effect = bootstrap_mean(effects(deltas), options);
-  if (controlled(deltas)) row.net = bootstrap_mean(nets(deltas), options);
+  row.effect = bootstrap.mean(effects(deltas));
+  if (controlled(deltas)) row.net = bootstrap.mean(nets(deltas));
   conclude(row);
   return row;
 }
 
 VerdictRow of_all(const Comparison& comparison, const Setting& setting,
-                  const std::map<sv, CheckpointDeltas>& checkpoints, const BootstrapOptions& options) {
+                  const std::map<sv, CheckpointDeltas>& checkpoints, Bootstrap& bootstrap) {
   std::vector<Delta> all;
   std::vector<ClusterOfUnits> raw, net;
   std::set<sv> families;
@@ -221,8 +221,8 @@ VerdictRow of_all(const Comparison& comparison, const Setting& setting,
   row.checkpoint = "all";
   row.checkpoints = checkpoints.size();
   row.families = families.size();
-  row.effect = bootstrap_pooled(raw, options);
-  if (controlled(all)) row.net = bootstrap_pooled(net, options);
+  row.effect = bootstrap.pooled(raw);
+  if (controlled(all)) row.net = bootstrap.pooled(net);
   conclude(row);
   return row;
 }
@@ -262,6 +262,7 @@ const std::string& VerdictRow::candidate() const {
 std::vector<VerdictRow> compare(std::span<const SummaryRow> rows, std::span<const Comparison> comparisons,
                                 const BootstrapOptions& options) {
   std::vector<VerdictRow> out;
+  Bootstrap bootstrap(options);
   for (const Comparison& comparison : comparisons) {
     const std::size_t factor = factor_named(comparison.factor);
     const CellIndex index = index_cells(rows, factor);
@@ -269,9 +270,9 @@ std::vector<VerdictRow> compare(std::span<const SummaryRow> rows, std::span<cons
     const std::size_t first = out.size();
     for (const auto& [setting, checkpoints] : pair_up(index, pairing, factor, comparison.against)) {
       for (const auto& [name, checkpoint] : checkpoints) {
-        out.push_back(of_checkpoint(comparison, setting, name, checkpoint.deltas, options));
+        out.push_back(of_checkpoint(comparison, setting, name, checkpoint.deltas, bootstrap));
       }
-      if (checkpoints.size() > 1) out.push_back(of_all(comparison, setting, checkpoints, options));
+      if (checkpoints.size() > 1) out.push_back(of_all(comparison, setting, checkpoints, bootstrap));
     }
     std::sort(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
               [](const VerdictRow& a, const VerdictRow& b) { return sort_key(a) < sort_key(b); });

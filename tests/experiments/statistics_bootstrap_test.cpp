@@ -13,6 +13,13 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+Estimate bootstrap_mean(std::span<const Weighted> units, const BootstrapOptions& options = {}) {
+  return Bootstrap(options).mean(units);
+}
+Estimate bootstrap_pooled(std::span<const ClusterOfUnits> checkpoints, const BootstrapOptions& options = {}) {
+  return Bootstrap(options).pooled(checkpoints);
+}
+
 std::vector<Weighted> normal_units(u64 seed, u64 stream, std::size_t count, double mean, double spread) {
   Philox random(seed, stream);
   std::vector<Weighted> units;
@@ -50,6 +57,14 @@ TEST(BootstrapMean, IsDeterministicAndFollowsItsSeed) {
   EXPECT_EQ(first.interval.hi, again.interval.hi);
   EXPECT_NE(first.interval.lo, other.interval.lo);
   EXPECT_NEAR(first.interval.lo, other.interval.lo, 0.05);
+}
+
+TEST(BootstrapMean, DoesNotDependOnWhatWasAskedBefore) {
+  const auto units = normal_units(2, 0, 20, 0, 1), others = normal_units(2, 1, 20, 5, 1);
+  Bootstrap bootstrap({.resamples = 500});
+  bootstrap.mean(others);
+  bootstrap.mean(normal_units(2, 2, 30, 0, 1));
+  EXPECT_EQ(bootstrap.mean(units).interval.lo, bootstrap_mean(units, {.resamples = 500}).interval.lo);
 }
 
 // For normal data the expanded percentile interval is Student's: mean ± t(n−1)·s/√n.
