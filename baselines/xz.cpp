@@ -1,6 +1,6 @@
 // LZMA2 in the .xz container, with CRC-64 as the xz command has it: 12 bytes of header, 12 of footer, and a block
-// header, an index and a check of about 40. States are not kept: at level 9 one is 674 MB, and creating it is small
-// beside 2 MB/s.
+// header, an index and a check of about 40. A state is made for every call, since at level 9
+// one is 674 MB: about 14 ms at level 6, which the time of a tensor under 100 KB shows.
 #include <lzma.h>
 
 #include "baselines/registry.hpp"

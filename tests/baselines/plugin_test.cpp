@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 
 PluginSet load(const std::string& path) { return load_plugins(std::vector<std::string>{path}); }
 std::string example(const std::string& name) { return WCODEC_EXAMPLE_PLUGINS "/" + name + ".so"; }
-std::string faulty(const std::string& name) { return WCODEC_FAULTY_PLUGINS "/" + name + ".so"; }
+std::string faulty(const std::string& name) { return WCODEC_TEST_PLUGINS "/" + name + ".so"; }
 
 struct Refusal {
   ErrorKind kind;
@@ -66,8 +66,7 @@ TEST(Plugins, AFileNamedTwiceIsLoadedOnce) {
       1u);
 }
 
-TEST(Plugins, PredictorsInvertOnEveryShape) {
-  const auto& predictor = *load(example("linear")).predictors.at(0).row;
+void expect_inverse(const wcodec_plugin_predictor& predictor) {
   for (int bits : {1, 4, 8}) {
     for (int rows : {1, 2, 5, 16}) {
       for (int cols : {1, 2, 3, 17}) {
@@ -87,6 +86,14 @@ TEST(Plugins, PredictorsInvertOnEveryShape) {
       }
     }
   }
+}
+
+TEST(Plugins, PredictorsInvertOnEveryShape) { expect_inverse(*load(example("linear")).predictors.at(0).row); }
+
+TEST(Plugins, ThePageShowsAPredictorThatWorks) {
+  const PluginSet set = load(WCODEC_TEST_PLUGINS "/documented.so");
+  EXPECT_EQ(set.predictors.at(0).name(), "my-left");
+  expect_inverse(*set.predictors.at(0).row);
 }
 
 TEST(Plugins, CodersInvertAndSurviveDamage) {
