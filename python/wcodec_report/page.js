@@ -192,7 +192,10 @@ class Grid {
     this.page = Math.min(Math.max(0, this.page), last);
     const from = this.page * this.size;
     this.body.replaceChildren(...this.rows.slice(from, from + this.size).map((row) => element("tr", {},
-      ...this.shown.map((col) => element("td", { class: col.text ? "" : "num" }, col.shown(row))))));
+      ...this.shown.map((col) => {
+        const text = col.shown(row);
+        return element("td", { class: !col.text ? "num" : text.length > 44 ? "long" : "" }, text);
+      }))));
     this.count.value = this.rows.length === this.total ? `${thousands.format(this.total)} rows`
       : `${thousands.format(this.rows.length)} of ${thousands.format(this.total)} rows`;
     this.pages.textContent = `Page ${thousands.format(this.page + 1)} of ${thousands.format(last + 1)}`;

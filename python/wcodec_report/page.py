@@ -93,7 +93,7 @@ def build(results: Results, drawings: list[Drawing], absent: list[Absent]) -> st
     present = [(key, title, body) for key, title, body in sections if body]
     return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title=_text(results.name),
-        question=_text(results.question),
+        question=re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(results.question)),
         csp=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:",
         style=(_HERE / "page.css").read_text(encoding="utf-8"),
         script=script,

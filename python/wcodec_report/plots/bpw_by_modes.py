@@ -2,11 +2,25 @@
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ..results import Results
 from ..totals import Total
-from .facets import MAX_PANELS, MAX_ROWS, by_size, capped, describe, footnote, panels, showcase, stages, title, wrapped
-from .style import CONTROLS, INK, MUTED
+from .facets import (
+    MAX_PANELS,
+    MAX_ROWS,
+    by_size,
+    capped,
+    describe,
+    footnote,
+    panels,
+    showcase,
+    shown_groups,
+    stages,
+    title,
+    wrapped,
+)
+from .style import CONTROLS, INK, MUTED, PAPER
 
 TITLE = "Bits per weight by mode set"
 CAPTION = (
@@ -24,7 +38,7 @@ def draw(results: Results) -> Figure | None:
     groups = [g for g in results.totals.groups() if showcase(results, g)]
     if not groups:
         return None
-    groups = capped(groups, MAX_PANELS, "panels", left_out)
+    groups = shown_groups(groups, MAX_PANELS, left_out)
     fixed = {g: showcase(results, g) for g in groups}
     shown = [t for t in results.totals.series if (g := (t.checkpoint, t.quantizer)) in fixed and stages(t) == fixed[g]]
     mode_sets = capped(by_size({t.modes for t in shown}), MAX_ROWS, "mode sets", left_out)
@@ -56,8 +70,9 @@ def draw(results: Results) -> Figure | None:
             beyond = {t.control: t.bpw for t in totals if t.modes == modes and t.bpw > high}
             if beyond:
                 text = " / ".join(f"{beyond[c]:.3f}" for c in controls if c in beyond)
-                ax.text(high, y, f"{text} →", ha="right", va="center", fontsize=7.5, color=MUTED)
+                ax.text(high, y, f"{text} →", ha="right", va="center", fontsize=7.5, color=MUTED, backgroundcolor=PAPER)
         ax.set_xlim(low, high)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.set_xlabel("bit/weight, scales included")
     handles = [
         Line2D(

@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 from ..results import Results
 from ..text import shorten
 from ..totals import Total
-from .facets import MAX_PANELS, capped, describe, footnote, panels, showcase, stages, symlog, title, wrapped
+from .facets import MAX_PANELS, describe, footnote, panels, showcase, shown_groups, stages, symlog, title, wrapped
 from .style import BLUE, GREEN, INK, VERMILION
 
 TITLE = "Gap to the entropy bounds"
@@ -31,7 +31,7 @@ def draw(results: Results) -> Figure | None:
     chosen = {g: rows for g in results.totals.groups() if (rows := _rows(results, g))}
     if not chosen:
         return None
-    groups = capped(list(chosen), MAX_PANELS, "panels", left_out)
+    groups = shown_groups(list(chosen), MAX_PANELS, left_out)
     rows = {g: chosen[g][:_ROWS] for g in groups}
     if any(len(chosen[g]) > _ROWS for g in groups):
         left_out.append(f"all but the {_ROWS} smallest rows of a panel")

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..results import Results
-from ..text import MINUS, shorten
+from ..text import MINUS, listed, shorten
 from ..totals import Total
 from .style import MUTED
 
-MAX_PANELS = 16
+MAX_PANELS = 18
 MAX_ROWS = 24
 Group = tuple[str, str]
 T = TypeVar("T")
@@ -24,6 +24,14 @@ def capped(items: Sequence[T], limit: int, noun: str, left_out: list[str]) -> li
     if len(items) > limit:
         left_out.append(f"{len(items) - limit} of {len(items)} {noun}")
     return list(items[:limit])
+
+
+def shown_groups(groups: Sequence[Group], limit: int, left_out: list[str]) -> list[Group]:
+    """The first ``limit`` panels; names in ``left_out`` those besides."""
+    rest = [f"{shorten(group[0], 20)} {shorten(group[1], 20)}" for group in groups[limit:]]
+    if rest:
+        left_out.append(f"{len(rest)} of {len(groups)} panels ({listed(rest)})")
+    return list(groups[:limit])
 
 
 def panels(
@@ -50,11 +58,11 @@ def panels(
 
 def title(axes: Axes, group: Group, detail: str = "") -> None:
     """Checkpoint and quantizer in bold, what else is fixed beneath."""
-    head = f"{shorten(group[0], 26)}, {shorten(group[1], 24)}"
+    head = f"{shorten(group[0], 24)}, {shorten(group[1], 20)}"
     axes.set_title(head, pad=18 if detail else 6)
     if detail:
         axes.annotate(
-            shorten(detail, 60), (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8, color=MUTED, va="bottom"
+            shorten(detail, 52), (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8, color=MUTED, va="bottom"
         )
 
 

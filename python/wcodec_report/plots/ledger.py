@@ -8,7 +8,7 @@ from ..results import Results
 from ..schema import LEDGER
 from ..text import shorten
 from ..totals import Total
-from .facets import Group, candidates, capped, describe, footnote, title, wrapped
+from .facets import Group, candidates, describe, footnote, shown_groups, title, wrapped
 from .style import PAPER, colours
 
 TITLE = "Where the bytes go"
@@ -26,7 +26,7 @@ def draw(results: Results) -> Figure | None:
     chosen = {g: rows for g in results.totals.groups() if (rows := _rows(results, g))}
     if not chosen:
         return None
-    groups = capped(list(chosen), _PANELS, "panels", left_out)
+    groups = shown_groups(list(chosen), _PANELS, left_out)
     rows = {g: _few(chosen[g]) for g in groups}
     if any(len(chosen[g]) > _ROWS for g in groups):
         left_out.append(f"all but {_ROWS} configurations of a panel, the best of each mode set and coder first")

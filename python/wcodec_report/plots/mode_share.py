@@ -7,7 +7,7 @@ from matplotlib.patches import Patch
 
 from ..results import Results
 from ..text import shorten
-from .facets import MAX_PANELS, candidates, capped, footnote, panels, predictors, title
+from .facets import MAX_PANELS, candidates, capped, footnote, panels, predictors, shown_groups, title
 from .style import MUTED, PAPER, colours
 
 TITLE = "Predictors chosen, by kind of tensor"
@@ -27,7 +27,7 @@ def draw(results: Results) -> Figure | None:
     chosen = _chosen(results)
     if not chosen:
         return None
-    groups = capped(sorted(chosen), MAX_PANELS, "panels", left_out)
+    groups = shown_groups(sorted(chosen), MAX_PANELS, left_out)
     kinds = {g: capped(_by_tiles(chosen[g][1]["original"]), _KINDS, "kinds", left_out) for g in groups}
     used = {m for g in groups for ks in chosen[g][1].values() for k in ks.values() for m in k}
     order = predictors(results)

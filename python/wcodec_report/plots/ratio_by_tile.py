@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from ..results import Results
 from ..text import shorten
 from ..totals import Total
-from .facets import MAX_PANELS, by_size, capped, describe, footnote, panels, showcase, title, wrapped
+from .facets import MAX_PANELS, by_size, capped, describe, footnote, panels, showcase, shown_groups, title, wrapped
 from .style import MUTED, colours
 
 TITLE = "Ratio by tile size"
@@ -23,7 +23,7 @@ def draw(results: Results) -> Figure | None:
     chosen = {g: rows for g in results.totals.groups() if (rows := _rows(results, g))}
     if not chosen:
         return None
-    groups = capped(list(chosen), MAX_PANELS, "panels", left_out)
+    groups = shown_groups(list(chosen), MAX_PANELS, left_out)
     every = by_size({t.modes for g in groups for t in chosen[g]})
     free = [m for m in every if "none" in m.split("+")]
     if len(free) > 1 and len(free) < len(every):
@@ -42,18 +42,18 @@ def draw(results: Results) -> Figure | None:
                 at, [points[tiles[i]] for i in at], marker=marker, color=looks[modes][0], lw=1.1, mfc="none", mew=1.3
             )
             labels.setdefault(wrapped(modes), line)
-        detail = describe("", *_fixed(results, group))
+        below = "tile, rows × columns"
         baselines = results.totals.of(*group, role="baseline")
         if baselines:
             best = max(baselines, key=lambda t: (t.ratio, t.coder))
             ax.axhline(best.ratio, color=MUTED, ls="--", lw=1)
-            detail += f" · dashed: {shorten(best.coder, 24)}"
+            below += f"\ndashed: {shorten(best.coder, 40)}"
         ax.set_xticks(range(len(tiles)), [shorten(t, 10) for t in tiles], rotation=45 if len(tiles) > 6 else 0)
         ax.set_xlim(-0.4, len(tiles) - 0.6)
         ax.margins(y=0.12)
-        ax.set_xlabel("tile, rows × columns")
+        ax.set_xlabel(below)
         ax.set_ylabel("ratio")
-        title(ax, group, detail)
+        title(ax, group, describe("", *_fixed(results, group)))
     figure.legend(labels.values(), labels.keys(), loc="outside upper left", ncols=min(4, len(labels)))
     footnote(figure, left_out)
     return figure

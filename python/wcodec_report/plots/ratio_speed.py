@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..results import Results
-from ..text import shorten, visible
-from .facets import Group, capped, footnote, panels, title
+from ..text import shorten
+from .facets import Group, footnote, panels, shown_groups, title
 from .style import BLUE, INK, MUTED, ORANGE
 
 TITLE = "Ratio against decode speed"
@@ -40,8 +40,8 @@ def draw(results: Results) -> Figure | None:
     chosen = _points(results, left_out)
     if not chosen:
         return None
-    groups = capped(sorted(chosen), _PANELS, "panels", left_out)
-    figure, axes = panels(len(groups), 4.1, width=4.3)
+    groups = shown_groups(sorted(chosen), _PANELS, left_out)
+    figure, axes = panels(len(groups), 4.1, width=4.8)
     for ax, group in zip(axes, groups, strict=True):
         points = chosen[group]
         best = front(points)
@@ -64,7 +64,7 @@ def draw(results: Results) -> Figure | None:
                 fontsize=8,
                 fontweight="bold",
             )
-        key = [f"{letter}  {shorten(point.name, 62)}" for letter, point in named.items()]
+        key = [f"{letter}  {shorten(point.name, 74)}" for letter, point in named.items()]
         if len(best) > _LETTERS:
             key.insert(_LETTERS, f"and {len(best) - _LETTERS} more on the front")
         ax.set_xscale("log")
@@ -116,7 +116,7 @@ def _points(results: Results, left_out: list[str]) -> dict[Group, list[Point]]:
         if size is None or not row["decode_MBps"] or not row["symbol_bytes"] or not size[1]:
             lost += 1
             continue
-        name = " · ".join(visible(row[c]) for c in ("tile", "modes", "coder") if row[c])
+        name = " · ".join(shorten(row[c], 24 if c == "modes" else 40) for c in ("tile", "modes", "coder") if row[c])
         threads = f"{row['threads']} threads" if (row["threads"] or 1) > 1 else ""
         where = ", ".join(filter(None, (row["device"] if row["device"] != "cpu" else "", threads)))
         name += f" ({where})" if where else ""

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..results import Results
 from ..text import shorten
-from .facets import MAX_PANELS, capped, footnote, panels, predictors, title
+from .facets import MAX_PANELS, capped, footnote, panels, predictors, shown_groups, title
 from .style import colours
 
 TITLE = "Symbols and residuals"
@@ -29,7 +29,7 @@ def draw(results: Results) -> Figure | None:
         by_value[row["value"]] += row["count"]
     if not counts:
         return None
-    groups = capped(sorted(counts), MAX_PANELS, "panels", left_out)
+    groups = shown_groups(sorted(counts), MAX_PANELS, left_out)
     modes = {m for g in groups for m in counts[g][min(counts[g])]}
     known = predictors(results)
     order = capped([m for m in known if m in modes], _MODES, "predictors", left_out)

@@ -5,8 +5,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..results import Results
-from .facets import MAX_PANELS, MAX_ROWS, Group, by_size, capped, footnote, panels, showcase, symlog, title, wrapped
-from .style import BLUE, INK, SHADE, VERMILION
+from .facets import (
+    MAX_PANELS,
+    MAX_ROWS,
+    Group,
+    by_size,
+    capped,
+    footnote,
+    panels,
+    showcase,
+    shown_groups,
+    symlog,
+    title,
+    wrapped,
+)
+from .style import BLUE, INK, PAPER, SHADE, VERMILION
 
 TITLE = "What prediction changes"
 CAPTION = (
@@ -27,7 +40,7 @@ def draw(results: Results) -> Figure | None:
     chosen = _rows(results)
     if not chosen:
         return None
-    groups = capped(sorted(chosen, key=lambda g: (g[0] != "", g)), MAX_PANELS, "panels", left_out)
+    groups = shown_groups(sorted(chosen, key=lambda g: (g[0] != "", g)), MAX_PANELS, left_out)
     mode_sets = capped(by_size({r["modes"] for g in groups for r in chosen[g][1]}), MAX_ROWS, "mode sets", left_out)
     place = {modes: i for i, modes in enumerate(mode_sets)}
     lines = sum(wrapped(m).count("\n") + 1 for m in mode_sets)
@@ -45,13 +58,13 @@ def draw(results: Results) -> Figure | None:
                 y = place[row["modes"]] + shift
                 if row[f"{name}_lo"] is not None and row[f"{name}_hi"] is not None:
                     ax.plot([row[f"{name}_lo"], row[f"{name}_hi"]], [y, y], color=colour, lw=1.6)
-                ax.plot(row[name], y, marker, color=colour, mfc=colour if filled else "#fefefe", ms=4.5, zorder=3)
+                ax.plot(row[name], y, marker, color=colour, mfc=colour if filled else PAPER, ms=4.5, zorder=3)
         symlog(ax, -limit, limit, _LINEAR)
         ax.set_yticks(range(len(mode_sets)), [wrapped(m) for m in mode_sets])
         ax.set_ylim(len(mode_sets) - 0.4, -0.6)
         ax.set_xlabel("candidate − reference, bit/weight")
         title(ax, (group[0] or "all checkpoints pooled", group[1]), detail)
-    handles = [Line2D([], [], color=c, marker=m, mfc=c if f else "#fefefe", label=n) for n, (c, m, f) in _LOOKS.items()]
+    handles = [Line2D([], [], color=c, marker=m, mfc=c if f else PAPER, label=n) for n, (c, m, f) in _LOOKS.items()]
     handles.append(Patch(fc=SHADE, label=f"margin ±{MARGIN} bit/weight"))
     figure.legend(handles=handles, loc="outside upper left", ncols=3)
     footnote(figure, left_out)
