@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/sources/file.hpp"
+#include "core/sources/gguf.hpp"
 #include "core/sources/hf.hpp"
 #include "core/sources/pip.hpp"
 #include "core/sources/safetensors.hpp"
@@ -31,9 +32,7 @@ std::unique_ptr<Checkpoint> open_path(const std::string& path, const OpenOptions
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return open_model_directory(path, options);
   if (path.ends_with(".index.json")) return open_shard_index(path, options);
-  if (is_gguf(path)) {
-    throw Error(ErrorKind::unsupported, fmt::format("{}: GGUF files cannot be read yet", printable(path)));
-  }
+  if (is_gguf(path)) return open_gguf(path, options);
   return std::make_unique<SafetensorsCheckpoint>(std::vector<std::string>{path}, options);
 }
 

@@ -141,12 +141,12 @@ std::vector<u8> read_json(const File& file, u64& json_bytes) {
   }
   u8 prefix[8];
   file.read_at(0, prefix);
-  if (std::memcmp(prefix, "PK\x03\x04", 4) == 0 || prefix[0] == 0x80) {
-    throw Error(ErrorKind::unsupported,
-                fmt::format("{}: looks like a pickled PyTorch checkpoint; convert it to safetensors", file.shown()));
-  }
   std::memcpy(&json_bytes, prefix, 8);
   if (json_bytes > kMaxJsonBytes) {
+    if (std::memcmp(prefix, "PK\x03\x04", 4) == 0 || (prefix[0] == 0x80 && prefix[1] <= 5)) {
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("{}: looks like a pickled PyTorch checkpoint; convert it to safetensors", file.shown()));
+    }
     corrupt(file, fmt::format("header length {} is above the format's {} bytes; is this a safetensors file?",
                               json_bytes, kMaxJsonBytes));
   }

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "checkpoint_files.hpp"
 #include "core/hash.hpp"
 #include "core/portable_math.hpp"
+#include "tests/core/checkpoint_files.hpp"
 
 namespace wcodec {
 namespace {
