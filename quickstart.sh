@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh Debian or Ubuntu to a first result. See --help.
 set -uo pipefail
+{  # read as a whole before it runs: the checkout may be updated meanwhile
 source "$(dirname "${BASH_SOURCE[0]}")/tools/setup/lib.sh"
 
 config=configs/quickstart.yaml
@@ -42,3 +43,4 @@ must "Configure" configure configure_to_run
 must "Build wcodec" build build_wcodec
 WC_SHOW=1 must "Run $config" quickstart run_config "$config"
 succeed "the verdict is above, the report in $(tools/setup/steps.sh report_of "$config")"
+}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every test of wcodec. See --help.
 set -uo pipefail
+{  # read as a whole before it runs: the checkout may be updated meanwhile
 source "$(dirname "${BASH_SOURCE[0]}")/tools/setup/lib.sh"
 
 asan=1 lint=0 quick=0 setup_only=0 pattern=""
@@ -74,3 +75,4 @@ if [[ $counts == "0 passed, 0 failed"* ]]; then
 fi
 [[ ${#WC_FAILED[@]} -gt 0 ]] && echo && echo "Tests: $counts."
 succeed "$counts"
+}

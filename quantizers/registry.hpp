@@ -15,7 +15,8 @@ struct QuantizerChoice {
   Spec spec;
 };
 QuantizerChoice parse_quantizer(sv text);
-// Canonical: options at their defaults left out, but what shares a scale always said ("int8:axis=row", "int4:group=128").
+// Canonical: options at their defaults left out, but what shares a scale always said ("int8:axis=row",
+// "int4:group=128").
 std::string to_string(const QuantizerChoice& choice);
 
 }  // namespace wcodec

