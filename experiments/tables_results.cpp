@@ -111,7 +111,7 @@ Table headline_table(const Totals& totals, const std::map<GroupKey, Shown>& grou
   table.columns.push_back(text("smallest is"));
   table.columns.push_back(number("none, shuffled"));
   for (const sv library : libraries) table.columns.push_back(number(std::string(library)));
-  table.notes.push_back(
+  table.notes.emplace_back(
       "none: the smallest codec without prediction; smallest: the smallest codec of all that were tried; none, "
       "shuffled: "
       "the stages of 'none' on the same symbols in random order. A baseline is the smallest of its settings.");
@@ -290,7 +290,7 @@ Table baselines_table(const std::map<GroupKey, Shown>& groups, const Speeds& spe
   if (!speeds.empty()) {
     table.columns.push_back(number("encode MB/s"));
     table.columns.push_back(number("decode MB/s"));
-    table.notes.push_back(
+    table.notes.emplace_back(
         "MB/s: 10^6 bytes of symbols at native width a second on the CPU, over the tensors that were timed.");
   }
   for (const auto& [key, shown] : groups) {
