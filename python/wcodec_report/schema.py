@@ -118,7 +118,7 @@ MODES = _columns(
     ("tile", "text", "", "tile, rows x columns"),
     ("modes", "text", "", "candidate predictors"),
     ("coder", "text", "", "entropy coder spec"),
-    ("plane", "count", "", "symbol plane"),
+    ("plane", "text", "", "symbol plane: `symbols`, or a field such as `exponent`"),
     ("mode", "text", "", "predictor chosen"),
     ("tiles", "count", "", "tiles that chose it"),
 )
@@ -130,7 +130,7 @@ HISTOGRAMS = _columns(
     ("quantizer", "text", "", "quantizer spec"),
     ("tile", "text", "", "tile, rows x columns"),
     ("mode", "text", "", "predictor applied to every tile; none = the symbols themselves"),
-    ("plane", "count", "", "symbol plane"),
+    ("plane", "text", "", "symbol plane: `symbols`, or a field such as `exponent`"),
     ("value", "count", "", "symbol or residual"),
     ("count", "count", "", "how often it occurs"),
 )

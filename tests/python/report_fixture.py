@@ -229,7 +229,7 @@ def _modes(codec: list[dict[str, Any]], rng: np.random.Generator) -> list[dict[s
         shares = np.array([1 - others] + [others / max(1, len(parts) - 1)] * (len(parts) - 1))
         counts = rng.multinomial(tiles, shares / shares.sum())
         rows += [
-            {k: row[k] for k in keys} | {"plane": 0, "mode": mode, "tiles": int(n)}
+            {k: row[k] for k in keys} | {"plane": "symbols", "mode": mode, "tiles": int(n)}
             for mode, n in zip(parts, counts, strict=True)
         ]
     return rows
@@ -255,7 +255,7 @@ def _histograms(shape: Shape) -> list[dict[str, Any]]:
                                 "quantizer": quantizer,
                                 "tile": shape.tiles[0],
                                 "mode": mode,
-                                "plane": 0,
+                                "plane": "symbols",
                                 "value": int(v),
                                 "count": int(n),
                             }
