@@ -125,6 +125,9 @@ ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem:
   read_axes(axes, names, config);
   if (const auto zip = root.find("zip")) read_zip(*zip, config);
   if (const auto baselines = root.find("baselines")) config.baselines = read_baselines(*baselines, names);
+  for (const std::string& baseline : config.baselines) {
+    config.baseline_identities.push_back(names.baseline_identity ? names.baseline_identity(baseline) : std::string());
+  }
   if (const auto controls = root.find("baseline_controls")) config.baseline_controls = read_controls(*controls);
   check_grid_size(axes, config);
   if (const auto where = root.find("where")) config.where = read_where(*where, names, config);

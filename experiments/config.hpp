@@ -15,6 +15,8 @@
 
 namespace wcodec {
 
+class BaselineRegistry;
+
 // Stage axes in the order in which a grid is expanded and reported.
 enum class Axis : u8 { quantizer, tile, modes, transform, coder, device };
 inline constexpr std::size_t kAxes = 6;
@@ -85,6 +87,7 @@ struct ExperimentConfig {
   std::vector<std::vector<Axis>> zip;                // groups of axes of equal length that advance together
   std::vector<WhereRule> where;
   std::vector<std::string> baselines;
+  std::vector<std::string> baseline_identities;  // one each: what decides the bytes beyond the spec; for Cell::plugins
   std::vector<std::string> baseline_controls = {"original"};
   std::optional<TimingConfig> timing;
   std::vector<Comparison> compare;
@@ -105,9 +108,11 @@ std::string describe_grid(const ExperimentConfig& config);
 // tested apart from the stages.
 struct StageNames {
   std::function<std::string(sv)> quantizer, tile, coder, baseline;
+  std::function<std::string(sv)> baseline_identity;  // the library's version, say; may be absent
   std::function<std::string(const std::vector<std::string>&)> modes;
 };
-StageNames stage_names();  // of this build
+StageNames stage_names();                                   // of this build
+StageNames stage_names(const BaselineRegistry& baselines);  // with baselines of plug-ins; keeps the reference
 
 struct LoadOptions {
   StageNames names;

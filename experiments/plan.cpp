@@ -109,10 +109,8 @@ void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoi
 // Adds the rows of one tensor after the other to a plan.
 class Expansion {
  public:
-  Expansion(const ExperimentConfig& config, const BaselineIdentity& identity, Plan& plan)
-      : config_(config), plan_(plan), combinations_(axis_combinations(config)), effect_(config.where.size()) {
-    for (const std::string& baseline : config.baselines) identities_.push_back(identity ? identity(baseline) : "");
-  }
+  Expansion(const ExperimentConfig& config, Plan& plan)
+      : config_(config), plan_(plan), combinations_(axis_combinations(config)), effect_(config.where.size()) {}
 
   void add(const PlannedTensor& tensor) {
     tensor_ = &tensor;
@@ -166,7 +164,7 @@ class Expansion {
     Cell cell = common(control);
     cell.quantizer = quantizer;
     cell.coder = config_.baselines[baseline];
-    cell.plugins = identities_[baseline];
+    cell.plugins = config_.baseline_identities[baseline];
     cell.role = Role::baseline;
     return cell;
   }
@@ -196,7 +194,6 @@ class Expansion {
   const ExperimentConfig& config_;
   Plan& plan_;
   const std::vector<std::array<u32, kAxes>> combinations_;
-  std::vector<std::string> identities_;  // of the baselines
   std::vector<u64> effect_;              // cells each rule drops
   const PlannedTensor* tensor_ = nullptr;
 };
@@ -266,8 +263,7 @@ const PlannedTensor& Plan::tensor_of(const Cell& cell) const {
   return *it;
 }
 
-Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints,
-               const BaselineIdentity& identity) {
+Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints) {
   if (checkpoints.size() != config.checkpoints.size()) {
     throw Error(ErrorKind::internal, "make_plan needs one opened or skipped checkpoint for each of the config's");
   }
@@ -275,7 +271,7 @@ Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint>
   select_tensors(config, checkpoints, plan);
   check_grid(config, plan.tensors.size());
   hash_tensors(config, checkpoints, plan);
-  Expansion expansion(config, identity, plan);
+  Expansion expansion(config, plan);
   for (const PlannedTensor& tensor : plan.tensors) expansion.add(tensor);
   if (plan.cells.empty()) {
     throw Error(ErrorKind::config,

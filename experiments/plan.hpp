@@ -64,12 +64,7 @@ struct Plan {
 // Selects tensors, hashes their bytes (config.threads at a time) and expands the grid. The order and every hash depend
 // on the experiment and the tensors' bytes alone. Throws Error{limit}, before it expands or reads anything, when the
 // grid has more than limits.max_cells cells, and Error{config} when no tensor or no cell is left.
-//
-// `identity` gives what decides the bytes of a baseline beyond its spec, the library's version; it becomes
-// Cell::plugins.
-using BaselineIdentity = std::function<std::string(const std::string& spec)>;
-Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints,
-               const BaselineIdentity& identity = {});
+Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints);
 
 // Estimated seconds of one cell on one core, from rates in plan_estimate.cpp.
 double estimated_seconds(const Cell& cell, u64 weights);

@@ -4,6 +4,7 @@
 
 #include "core/spec.hpp"
 #include "experiments/plan.hpp"
+#include "quantizers/registry.hpp"
 
 namespace wcodec {
 namespace {
@@ -50,8 +51,8 @@ double estimated_seconds(const Cell& cell, u64 weights) {
 
 u64 estimated_memory(const TensorInfo& tensor, const std::string& quantizer, std::size_t predictors) {
   // See measure_cells: quantized symbols are one plane; lossless splits a weight into its bytes.
-  const bool is_lossless = parse_spec(quantizer).name == "lossless";
-  const u64 planes = is_lossless ? static_cast<u64>(info(tensor.dtype).memory_bytes) : 1;
+  const bool is_numeric = parse_quantizer(quantizer).row->numeric;
+  const u64 planes = is_numeric ? 1 : static_cast<u64>(info(tensor.dtype).memory_bytes);
   return tensor.weights() * (8 + planes * (4 + predictors));
 }
 

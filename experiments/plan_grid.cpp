@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/spec.hpp"
+#include "quantizers/registry.hpp"
 
 namespace wcodec {
 namespace {
@@ -70,7 +71,7 @@ std::vector<std::array<u32, kAxes>> axis_combinations(const ExperimentConfig& co
 }
 
 bool applies(const std::string& quantizer, DType dtype) {
-  return parse_spec(quantizer).name == "lossless" || is_quantizable(dtype);
+  return !parse_quantizer(quantizer).row->numeric || is_quantizable(dtype);
 }
 
 }  // namespace wcodec

@@ -2,7 +2,7 @@
 #include <fstream>
 #include <random>
 
-#include "config_testing.hpp"
+#include "tests/experiments/config_testing.hpp"
 
 namespace wcodec {
 namespace {

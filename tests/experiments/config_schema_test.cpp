@@ -1,5 +1,5 @@
 // The schema: defaults, canonical forms, and for every way to get it wrong the line and column that the error names.
-#include "config_testing.hpp"
+#include "tests/experiments/config_testing.hpp"
 
 namespace wcodec {
 namespace {

@@ -1,7 +1,7 @@
 // The YAML tree: what is refused, where, and within which bounds. Row numbers are those of the list of hostile inputs.
 #include <chrono>
 
-#include "config_testing.hpp"
+#include "tests/experiments/config_testing.hpp"
 #include "experiments/yaml_field.hpp"
 
 namespace wcodec {

@@ -1,7 +1,7 @@
 // Opening what an experiment names, and showing its plan.
 #include <nlohmann/json.hpp>
 
-#include "config_testing.hpp"
+#include "tests/experiments/config_testing.hpp"
 
 namespace wcodec {
 namespace {

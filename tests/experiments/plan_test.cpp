@@ -3,7 +3,7 @@
 
 #include "core/hash.hpp"
 
-#include "config_testing.hpp"
+#include "tests/experiments/config_testing.hpp"
 
 namespace wcodec {
 namespace {
@@ -118,6 +118,19 @@ TEST(PlanGrid, WhereDropsWhatMeetsBothSides) {
   EXPECT_THAT(left_by("[{if: {tensor: \"mlp*\", checkpoint: a}, drop: {modes: left+none, tile: [8x32, 16x16]}}]"),
               SizeIs(8));
   EXPECT_THAT(left_by("[{if: {coder: \"*\"}, drop: {control: original}}]"), SizeIs(4)) << "a baseline has no coder";
+}
+
+TEST(PlanGrid, BaselinesCarryWhatDecidesTheirBytes) {
+  LoadOptions options = testing::fake_options();
+  const std::string text = with("baselines: [gzip]");
+  const Plan plain = plan_of(parse(text, options));
+  options.names.baseline_identity = [](sv spec) { return std::string(spec) + " by zlib 1.3"; };
+  const Plan named = plan_of(parse(text, options));
+  for (std::size_t i = 0; i < plain.cells.size(); ++i) {
+    const bool is_baseline = named.cells[i].role == Role::baseline;
+    EXPECT_EQ(named.cells[i].plugins, is_baseline ? "gzip by zlib 1.3" : "");
+    EXPECT_EQ(named.cells[i].hash == plain.cells[i].hash, !is_baseline);
+  }
 }
 
 TEST(PlanGrid, RulesWithoutEffectAreSaid) {
