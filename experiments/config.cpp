@@ -93,6 +93,13 @@ LimitConfig read_limits(const yaml::Field& field) {
   return limits;
 }
 
+std::map<std::string, std::string> identities(const std::vector<std::string>& specs,
+                                              const std::function<std::string(const std::string&)>& identity) {
+  std::map<std::string, std::string> out;
+  for (const std::string& spec : specs) out[spec] = identity ? identity(spec) : std::string();
+  return out;
+}
+
 void check_grid_size(const yaml::Field& axes, const ExperimentConfig& config) {
   const u64 size = grid_size(config);
   if (size <= config.limits.max_cells) return;
@@ -125,9 +132,9 @@ ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem:
   read_axes(axes, names, config);
   if (const auto zip = root.find("zip")) read_zip(*zip, config);
   if (const auto baselines = root.find("baselines")) config.baselines = read_baselines(*baselines, names);
-  for (const std::string& baseline : config.baselines) {
-    config.baseline_identities.push_back(names.baseline_identity ? names.baseline_identity(baseline) : std::string());
-  }
+  config.modes_identities = identities(config.axis(Axis::modes), names.modes_identity);
+  config.coder_identities = identities(config.axis(Axis::coder), names.coder_identity);
+  config.baseline_identities = identities(config.baselines, names.baseline_identity);
   if (const auto controls = root.find("baseline_controls")) config.baseline_controls = read_controls(*controls);
   check_grid_size(axes, config);
   if (const auto where = root.find("where")) config.where = read_where(*where, names, config);

@@ -15,8 +15,6 @@
 
 namespace wcodec {
 
-class BaselineRegistry;
-
 // Stage axes in the order in which a grid is expanded and reported.
 enum class Axis : u8 { quantizer, tile, modes, transform, coder, device };
 inline constexpr std::size_t kAxes = 6;
@@ -87,10 +85,11 @@ struct ExperimentConfig {
   std::vector<std::vector<Axis>> zip;                // groups of axes of equal length that advance together
   std::vector<WhereRule> where;
   std::vector<std::string> baselines;
-  std::vector<std::string> baseline_identities;  // one each: what decides the bytes beyond the spec; for Cell::plugins
   std::vector<std::string> baseline_controls = {"original"};
   std::optional<TimingConfig> timing;
   std::vector<Comparison> compare;
+  std::map<std::string, std::string> modes_identities, coder_identities,
+      baseline_identities;  // by spec; see StageNames
   LimitConfig limits;
   u64 seed = 1;
   int threads = 0;  // always at least 1 after loading
@@ -108,11 +107,12 @@ std::string describe_grid(const ExperimentConfig& config);
 // tested apart from the stages.
 struct StageNames {
   std::function<std::string(sv)> quantizer, tile, coder, baseline;
-  std::function<std::string(sv)> baseline_identity;  // the library's version, say; may be absent
+  // What decides the bytes of a canonical spec beyond the spec itself: a library's version, a plug-in's file. May be
+  // absent.
+  std::function<std::string(const std::string&)> modes_identity, coder_identity, baseline_identity;
   std::function<std::string(const std::vector<std::string>&)> modes;
 };
-StageNames stage_names();                                   // of this build
-StageNames stage_names(const BaselineRegistry& baselines);  // with baselines of plug-ins; keeps the reference
+StageNames stage_names();  // of this process, plug-ins included
 
 struct LoadOptions {
   StageNames names;

@@ -1,22 +1,33 @@
-#include "baselines/registry.hpp"
 #include "codec/stages.hpp"
+#include "entropy/registry.hpp"
 #include "experiments/config.hpp"
+#include "experiments/stage_registries.hpp"
+#include "predictors/registry.hpp"
 
 namespace wcodec {
+namespace {
 
-StageNames stage_names() {
-  static const BaselineRegistry baselines;
-  return stage_names(baselines);
+std::string modes_identity(const std::string& modes) {
+  std::string out;
+  for (const PredictorChoice& choice : parse_mode_set(split_modes(modes))) {
+    const sv identity = choice.row->identity;
+    if (!identity.empty()) out += (out.empty() ? "" : ";") + std::string(identity);
+  }
+  return out;
 }
 
-StageNames stage_names(const BaselineRegistry& baselines) {
+}  // namespace
+
+StageNames stage_names() {
   StageNames names;
   names.quantizer = canonical_quantizer;
   names.tile = canonical_tile;
   names.coder = canonical_coder;
   names.modes = canonical_modes;
-  names.baseline = [&baselines](sv spec) { return baselines.prepare(spec).spec; };
-  names.baseline_identity = [&baselines](sv spec) { return baselines.prepare(spec).identity; };
+  names.baseline = [](sv spec) { return experiment_baselines().prepare(spec).spec; };
+  names.modes_identity = modes_identity;
+  names.coder_identity = [](const std::string& spec) { return std::string(parse_coder(spec).row->identity); };
+  names.baseline_identity = [](const std::string& spec) { return experiment_baselines().prepare(spec).identity; };
   return names;
 }
 

@@ -106,6 +106,11 @@ void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoi
   }
 }
 
+std::string identity_of(const std::map<std::string, std::string>& identities, const std::string& spec) {
+  const auto it = identities.find(spec);
+  return it == identities.end() ? std::string() : it->second;
+}
+
 // Adds the rows of one tensor after the other to a plan.
 class Expansion {
  public:
@@ -126,8 +131,8 @@ class Expansion {
         }
       }
       for (const std::string& control : config_.baseline_controls) {
-        for (std::size_t b = 0; b < config_.baselines.size(); ++b) {
-          add_row(baseline_cell(quantizers[q], b, control), applicable);
+        for (const std::string& baseline : config_.baselines) {
+          add_row(baseline_cell(quantizers[q], baseline, control), applicable);
         }
       }
     }
@@ -157,14 +162,17 @@ class Expansion {
     cell.modes = value(Axis::modes);
     cell.transform = value(Axis::transform);
     cell.coder = value(Axis::coder);
+    cell.plugins = identity_of(config_.modes_identities, cell.modes);
+    const std::string coder = identity_of(config_.coder_identities, cell.coder);
+    if (!coder.empty()) cell.plugins += (cell.plugins.empty() ? "" : ";") + coder;
     cell.device = value(Axis::device);
     return cell;
   }
-  Cell baseline_cell(const std::string& quantizer, std::size_t baseline, const std::string& control) const {
+  Cell baseline_cell(const std::string& quantizer, const std::string& baseline, const std::string& control) const {
     Cell cell = common(control);
     cell.quantizer = quantizer;
-    cell.coder = config_.baselines[baseline];
-    cell.plugins = config_.baseline_identities[baseline];
+    cell.coder = baseline;
+    cell.plugins = identity_of(config_.baseline_identities, baseline);
     cell.role = Role::baseline;
     return cell;
   }
@@ -194,7 +202,7 @@ class Expansion {
   const ExperimentConfig& config_;
   Plan& plan_;
   const std::vector<std::array<u32, kAxes>> combinations_;
-  std::vector<u64> effect_;              // cells each rule drops
+  std::vector<u64> effect_;  // cells each rule drops
   const PlannedTensor* tensor_ = nullptr;
 };
 

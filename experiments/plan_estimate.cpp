@@ -21,7 +21,7 @@ struct BaselineRate {
   double rate;
 };
 constexpr std::array kBaselineRates = {
-    BaselineRate{"copy", 0, 2e9},        BaselineRate{"lz4", 0, 200e6},     BaselineRate{"libdeflate", 0, 40e6},
+    BaselineRate{"memcpy", 0, 2e9},        BaselineRate{"lz4", 0, 200e6},     BaselineRate{"libdeflate", 0, 40e6},
     BaselineRate{"libdeflate", 10, 4e6}, BaselineRate{"gzip", 0, 15e6},     BaselineRate{"gzip", 9, 10e6},
     BaselineRate{"zstd", 0, 100e6},      BaselineRate{"zstd", 10, 8e6},     BaselineRate{"zstd", 16, 2e6},
     BaselineRate{"bzip2", 0, 8e6},       BaselineRate{"xz", 0, 2e6},        BaselineRate{"brotli", 0, 40e6},

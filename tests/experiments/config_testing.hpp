@@ -31,7 +31,7 @@ inline StageNames fake_names() {
   static constexpr OptionInfo kLevel[] = {{"level", "6", "", ""}};
   static constexpr sv kQuantizers[] = {"int8", "int4", "fp8", "lossless"};
   static constexpr sv kCoders[] = {"rans", "raw"};
-  static constexpr sv kBaselines[] = {"copy", "gzip", "zstd", "bzip2"};
+  static constexpr sv kBaselines[] = {"memcpy", "gzip", "zstd", "bzip2"};
   static constexpr sv kPredictors[] = {"none", "left", "top", "avg", "planar"};
   StageNames names;
   names.quantizer = [](sv text) { return canonical_of("quantizer", text, kQuantizers, kQuantizerOptions); };

@@ -1,8 +1,8 @@
 // The YAML tree: what is refused, where, and within which bounds. Row numbers are those of the list of hostile inputs.
 #include <chrono>
 
-#include "tests/experiments/config_testing.hpp"
 #include "experiments/yaml_field.hpp"
+#include "tests/experiments/config_testing.hpp"
 
 namespace wcodec {
 namespace {

@@ -120,16 +120,21 @@ TEST(PlanGrid, WhereDropsWhatMeetsBothSides) {
   EXPECT_THAT(left_by("[{if: {coder: \"*\"}, drop: {control: original}}]"), SizeIs(4)) << "a baseline has no coder";
 }
 
-TEST(PlanGrid, BaselinesCarryWhatDecidesTheirBytes) {
+TEST(PlanGrid, CellsCarryWhatDecidesTheirBytesBeyondTheSpecs) {
   LoadOptions options = testing::fake_options();
   const std::string text = with("baselines: [gzip]");
   const Plan plain = plan_of(parse(text, options));
-  options.names.baseline_identity = [](sv spec) { return std::string(spec) + " by zlib 1.3"; };
+  options.names.modes_identity = [](const std::string& modes) { return modes == "none" ? "" : "left of plug-in 2"; };
+  options.names.coder_identity = [](const std::string&) { return "coder of plug-in 3"; };
+  options.names.baseline_identity = [](const std::string& spec) { return spec + " by zlib 1.3"; };
   const Plan named = plan_of(parse(text, options));
   for (std::size_t i = 0; i < plain.cells.size(); ++i) {
-    const bool is_baseline = named.cells[i].role == Role::baseline;
-    EXPECT_EQ(named.cells[i].plugins, is_baseline ? "gzip by zlib 1.3" : "");
-    EXPECT_EQ(named.cells[i].hash == plain.cells[i].hash, !is_baseline);
+    const Cell& cell = named.cells[i];
+    EXPECT_EQ(plain.cells[i].plugins, "");
+    EXPECT_NE(plain.cells[i].hash, cell.hash);
+    EXPECT_EQ(cell.plugins, cell.role == Role::baseline ? "gzip by zlib 1.3"
+                            : cell.modes == "none"      ? "coder of plug-in 3"
+                                                        : "left of plug-in 2;coder of plug-in 3");
   }
 }
 
