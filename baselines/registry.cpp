@@ -53,11 +53,12 @@ PreparedBaseline BaselineRegistry::prepare(sv text) const {
   prepared.row = &row;
   prepared.packing = reader.choice("pack", kPackings) == "nibbles" ? Packing::nibbles : Packing::bytes;
   prepared.options = row.prepare(row, reader);
-  // "level=03" and "level=3" are one baseline and must have one name.
-  if (const auto level = spec.options.find("level"); level != spec.options.end()) {
-    level->second = std::to_string(prepared.options.level);
+  // A level is always said, in one spelling: "zstd" alone in a table would leave its reader to guess.
+  Spec reduced = parse_spec(canonical(spec, known));
+  if (std::any_of(known.begin(), known.end(), [](const OptionInfo& option) { return option.key == "level"; })) {
+    reduced.options["level"] = std::to_string(prepared.options.level);
   }
-  prepared.spec = canonical(spec, known);
+  prepared.spec = to_string(reduced);
   prepared.identity = fmt::format("{} ({})", prepared.spec, row.version(row));
   return prepared;
 }

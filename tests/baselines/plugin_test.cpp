@@ -124,7 +124,7 @@ TEST(Plugins, BaselinesJoinTheRegistry) {
     BaselineRegistry registry;
     registry.add(load(example("runs")));
     EXPECT_EQ(registry.rows().back()->name, "example-runs");
-    EXPECT_EQ(registry.prepare("example-runs:level=2").spec, "example-runs");
+    EXPECT_EQ(registry.prepare("example-runs:level=2").spec, "example-runs:level=2");
     EXPECT_THROW(registry.prepare("example-runs:level=5"), Error);
     EXPECT_THROW(registry.add(load(example("runs"))), Error);
     baseline = registry.prepare("example-runs:level=03");
