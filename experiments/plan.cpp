@@ -138,6 +138,7 @@ class Expansion {
     }
   }
 
+  // A rule may be about a checkpoint that is not there today: only in a whole experiment is an idle one a mistake.
   void note_idle_rules() {
     for (std::size_t i = 0; i < effect_.size(); ++i) {
       if (effect_[i] == 0) plan_.notes.push_back(fmt::format("where[{}] drops nothing", i));
@@ -293,7 +294,9 @@ Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint>
                     "tensors only",
                     plan.not_applicable));
   }
-  expansion.note_idle_rules();
+  const bool is_whole = std::all_of(checkpoints.begin(), checkpoints.end(),
+                                    [](const OpenedCheckpoint& opened) { return opened.checkpoint != nullptr; });
+  if (is_whole) expansion.note_idle_rules();
   group_tasks(plan);
   select_timed(config, plan);
   return plan;
