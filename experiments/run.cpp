@@ -34,7 +34,11 @@ class SignalScope {
     note.sa_handler = [](int) { g_signalled = 1; };
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
-    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], i < 3 ? &note : &ignore, &before_[i]);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+      ::sigaction(kSignals[i], i < 3 ? &note : &ignore, &before_[i]);
+      // Started in the background or under nohup, the caller wants it so.
+      if (before_[i].sa_handler == SIG_IGN) ::sigaction(kSignals[i], &ignore, nullptr);
+    }
   }
   ~SignalScope() {
     for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
@@ -172,7 +176,7 @@ class Runner {
   static u64 memory_budget() { return available_memory() / 10 * 7; }
 
   u64 finished = 0, timed = 0;
-  std::vector<FailedTiming> failed_timings;
+  std::vector<RunHistory::FailedTiming> failed_timings;
 
  private:
   double passes(const WorkerTask& task) const {
@@ -189,8 +193,10 @@ class Runner {
 
 }  // namespace
 
-RunOutcome run_experiment(const ExperimentConfig& config, const Plan& plan, const RunOptions& options,
-                          Progress& progress) {
+RunOutcome run_experiment(const PlannedExperiment& experiment, const RunOptions& options, Progress& progress) {
+  const ExperimentConfig& config = experiment.config;
+  const Plan& plan = experiment.plan;
+  const auto started = std::chrono::system_clock::now();
   const auto start = std::chrono::steady_clock::now();
   const SignalScope signals;
   const FolderLock lock(options.folder);
@@ -238,7 +244,8 @@ RunOutcome run_experiment(const ExperimentConfig& config, const Plan& plan, cons
     outcome.failed += it != store.cells().end() && it->second.status != CellStatus::finished;
   }
   if (whole) {
-    outcome.headline = write_results(options.folder, config, plan, store, runner.failed_timings, options.config_file);
+    outcome.headline = write_results(options.folder, experiment, store,
+                                     {std::move(runner.failed_timings), options.config_file, started, outcome.reused});
   }
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return outcome;

@@ -2,6 +2,7 @@
 // and the result files are written from the ledger.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,13 @@
 #include "experiments/worker.hpp"
 
 namespace wcodec {
+
+// An experiment that is ready to be run.
+struct PlannedExperiment {
+  ExperimentConfig config;
+  std::vector<OpenedCheckpoint> checkpoints;  // one for each of the config's
+  Plan plan;
+};
 
 struct RunOptions {
   std::string folder;  // output
@@ -36,8 +44,7 @@ struct RunOutcome {
 // Throws Error{usage} where the folder belongs to another experiment or another runner is in it, Error{io} where it
 // cannot be written; what was recorded until then stays. SIGINT, SIGTERM and SIGHUP end the run in good order:
 // `interrupted`, without result files. `worker_command` must lead to worker_main with functions that fit the plan.
-RunOutcome run_experiment(const ExperimentConfig& config, const Plan& plan, const RunOptions& options,
-                          Progress& progress);
+RunOutcome run_experiment(const PlannedExperiment& experiment, const RunOptions& options, Progress& progress);
 
 // What is left to do of a plan: byte cells. Heavy tasks come first and are divided where that keeps all workers busy.
 // `cells` is the number of cells in `tasks`, `seconds` their estimate on one core.
@@ -52,14 +59,20 @@ PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, cons
 // other; a task has as many as `memory_budget` bytes hold.
 PendingWork pending_timings(const ExperimentConfig& config, const Plan& plan, const Store& store, u64 memory_budget);
 
-// A timing that failed in this run; it is tried again in the next.
-struct FailedTiming {
-  std::string hash, reason;
+// What result files tell beside the ledger.
+struct RunHistory {
+  // A timing that failed in this run; it is tried again in the next.
+  struct FailedTiming {
+    std::string hash, reason;
+  };
+  std::vector<FailedTiming> failed_timings;
+  std::string config_file;
+  std::chrono::system_clock::time_point started;
+  u64 reused = 0;
 };
 
 // Writes every result file of the folder (results/README.md) for the cells of the plan. Returns the headline.
-std::vector<std::string> write_results(const std::string& folder, const ExperimentConfig& config, const Plan& plan,
-                                       const Store& store, const std::vector<FailedTiming>& failed_timings,
-                                       const std::string& config_file);
+std::vector<std::string> write_results(const std::string& folder, const PlannedExperiment& experiment,
+                                       const Store& store, const RunHistory& history);
 
 }  // namespace wcodec

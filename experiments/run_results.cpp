@@ -2,12 +2,17 @@
 
 #include <filesystem>
 #include <set>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/error.hpp"
+#include "experiments/provenance.hpp"
 #include "experiments/results.hpp"
 #include "experiments/results_file.hpp"
 #include "experiments/run.hpp"
+#include "experiments/tables_results.hpp"
+#include "experiments/verdict.hpp"
 
 namespace wcodec {
 namespace {
@@ -24,13 +29,14 @@ struct Rows {
   std::vector<DiagnosticsRow> diagnostics;
 };
 
-Rows collect(const ExperimentConfig& config, const Plan& plan, const Store& store,
-             const std::vector<FailedTiming>& failed_timings) {
+Rows collect(const PlannedExperiment& experiment, const Store& store, const RunHistory& history) {
+  const ExperimentConfig& config = experiment.config;
+  const Plan& plan = experiment.plan;
   Rows rows;
   std::unordered_map<std::string, std::string> timing_failures;
-  for (const FailedTiming& failed : failed_timings) timing_failures.emplace(failed.hash, failed.reason);
-  std::unordered_map<std::string, bool> timed;
-  for (const std::size_t index : plan.timed) timed.emplace(plan.cells[index].hash, true);
+  for (const auto& failed : history.failed_timings) timing_failures.emplace(failed.hash, failed.reason);
+  std::unordered_set<std::string> timed;
+  for (const std::size_t index : plan.timed) timed.insert(plan.cells[index].hash);
   const std::string tile = config.diagnostics ? config.axis(Axis::tile).front() : std::string();
   std::set<std::tuple<std::size_t, std::size_t, std::string, std::string>> diagnosed;
 
@@ -71,10 +77,13 @@ Rows collect(const ExperimentConfig& config, const Plan& plan, const Store& stor
 
 }  // namespace
 
-std::vector<std::string> write_results(const std::string& folder, const ExperimentConfig& config, const Plan& plan,
-                                       const Store& store, const std::vector<FailedTiming>& failed_timings,
-                                       const std::string& config_file) {
-  const Rows rows = collect(config, plan, store, failed_timings);
+std::vector<std::string> write_results(const std::string& folder, const PlannedExperiment& experiment,
+                                       const Store& store, const RunHistory& history) {
+  const ExperimentConfig& config = experiment.config;
+  const Rows rows = collect(experiment, store, history);
+  BootstrapOptions bootstrap;
+  bootstrap.seed = config.seed;
+  const std::vector<VerdictRow> verdicts = compare(rows.summary, config.compare, bootstrap);
   const auto write = [&](const char* name, const std::string& text) {
     write_file_atomically(folder + "/" + name, sv(text));
   };
@@ -84,8 +93,21 @@ std::vector<std::string> write_results(const std::string& folder, const Experime
   write("histograms.csv", histograms_csv(rows.diagnostics));
   write("correlations.csv", correlations_csv(rows.diagnostics));
   write("failures.csv", failures_csv(rows.failures));
-  write("experiment.yaml", read_text_file(config_file));
-  return {};
+  write("verdicts.csv", verdicts_csv(verdicts));
+  write_tables(folder + "/tables", result_tables(rows.summary, rows.timings, verdicts));
+  write("experiment.yaml", read_text_file(history.config_file));
+
+  RunRecord record;
+  record.experiment = config.experiment;
+  record.question = config.question;
+  record.config_hash = config_hash(config);
+  record.seed = config.seed;
+  record.checkpoints = record_checkpoints(config, experiment.checkpoints);
+  record.cells = {experiment.plan.cells.size(), rows.summary.size(), rows.failures.size(), history.reused};
+  record.started = history.started;
+  record.ended = std::chrono::system_clock::now();
+  write("provenance.json", provenance_json(record));
+  return headline(verdicts);
 }
 
 }  // namespace wcodec

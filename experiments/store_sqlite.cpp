@@ -21,7 +21,9 @@ namespace {
     case SQLITE_NOTADB:
       throw DamagedDatabase{detail};
     case SQLITE_FULL:
-      throw Error(ErrorKind::io, fmt::format("{}: the disk is full; what was recorded before is safe", name));
+      throw Error(ErrorKind::io, fmt::format("{}: the disk is full; what was recorded before is safe: free some "
+                                             "space and run the same command again",
+                                             name));
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -33,7 +35,7 @@ namespace {
       // A quota or a limit on file sizes comes as a failed write.
       if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_FSYNC) {
         throw Error(ErrorKind::io, fmt::format("{} cannot be written: the disk is full or refuses; what was recorded "
-                                               "before is safe",
+                                               "before is safe: free some space and run the same command again",
                                                name));
       }
       [[fallthrough]];

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "core/error.hpp"
 #include "experiments/worker.hpp"
@@ -33,6 +34,15 @@ struct Pipe {
     ::close(ends[1]);
   }
 };
+
+// Programs that the worker started may have groups of their own, and nobody else would end them.
+void kill_descendants(pid_t process) {
+  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", process));
+  for (pid_t child = 0; children >> child;) {
+    kill_descendants(child);
+    ::kill(child, SIGKILL);
+  }
+}
 
 }  // namespace
 
@@ -108,6 +118,7 @@ std::string WorkerProcess::end() {
   int status = 0;
   pid_t reaped = 0;
   for (int waited = 0; waited < 100 && (reaped = ::waitpid(process_, &status, WNOHANG)) == 0; ++waited) ::usleep(1000);
+  if (reaped == 0) kill_descendants(process_);
   ::kill(-process_, SIGKILL);
   while (reaped == 0 || (reaped < 0 && errno == EINTR)) reaped = ::waitpid(process_, &status, 0);
   process_ = -1;

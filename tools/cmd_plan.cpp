@@ -22,7 +22,7 @@ void add_plan(CLI::App& app, Action& action) {
       "  wcodec plan configs/quickstart.yaml --jsonl | head -3\n");
   command->callback([arguments, &action] {
     action = [arguments] {
-      const LoadedExperiment loaded = load_experiment(arguments->experiment);
+      const PlannedExperiment loaded = load_experiment(arguments->experiment);
       if (arguments->jsonl) {
         write_cells_jsonl(stdout, loaded.plan, loaded.config);
       } else {

@@ -39,8 +39,7 @@ nlohmann::json to_json(const RunOutcome& outcome, const ExperimentConfig& config
 
 int run(const Arguments& arguments) {
   Progress progress(arguments.quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
-  progress.note("reading checkpoints and planning ...");
-  const LoadedExperiment loaded = load_experiment(arguments.experiment);
+  const PlannedExperiment loaded = load_experiment(arguments.experiment, &progress);
   for (const std::string& note : loaded.plan.notes) progress.alarm("wcodec: note: " + note);
 
   RunOptions options;
@@ -52,7 +51,10 @@ int run(const Arguments& arguments) {
   // The running program itself, even if a build has replaced its file meanwhile.
   options.worker_command = {"/proc/self/exe", "worker", "--memory-mib",
                             std::to_string(loaded.config.limits.memory_mib)};
-  const RunOutcome outcome = run_experiment(loaded.config, loaded.plan, options, progress);
+  for (const std::string& plugin : arguments.experiment.plugins) {
+    options.worker_command.insert(options.worker_command.end(), {"--plugin", plugin});
+  }
+  const RunOutcome outcome = run_experiment(loaded, options, progress);
 
   nlohmann::json printed = to_json(outcome, loaded.config, options.folder);
   int status = outcome.failed + outcome.timings_failed == 0 ? kAllFine : kSomeFailed;

@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/config.hpp"
-#include "experiments/plan.hpp"
+#include "experiments/run.hpp"
 
 namespace wcodec {
 
@@ -26,7 +25,6 @@ void add_run(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
-void add_stats(CLI::App& app, Action& action);
 
 // Hidden subcommand of `run`: see experiments/worker.hpp.
 int run_worker(const std::vector<std::string>& arguments);
@@ -36,18 +34,18 @@ struct ExperimentArguments {
   std::string config;
   std::vector<std::string> checkpoints;  // NAME=PATH
   std::vector<std::string> overrides;    // KEY=VALUE
+  std::vector<std::string> plugins;      // shared libraries
   int threads = 0;
 
   void declare(CLI::App& command);
 };
 
-struct LoadedExperiment {
-  ExperimentConfig config;
-  std::vector<OpenedCheckpoint> checkpoints;
-  Plan plan;
-};
-// `config` as written, with what the command line changes; checkpoints opened and cells planned.
-LoadedExperiment load_experiment(const ExperimentArguments& arguments);
+// The experiment as written, with what the command line changes; checkpoints opened and cells planned, which may take
+// long: `progress`, if given, says so.
+PlannedExperiment load_experiment(const ExperimentArguments& arguments, Progress* progress = nullptr);
+
+// --plugin, of every subcommand that knows stages.
+void declare_plugins(CLI::App& command, std::vector<std::string>& plugins);
 
 // One line to standard output; throws Error{io} when it cannot be written, except for a reader that has left.
 void print_line(const std::string& line);

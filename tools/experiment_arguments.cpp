@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/sources/source.hpp"
+#include "experiments/stage_registries.hpp"
 #include "tools/command.hpp"
 
 namespace wcodec {
@@ -33,6 +34,12 @@ bool in_ci() {
 
 }  // namespace
 
+void declare_plugins(CLI::App& command, std::vector<std::string>& plugins) {
+  command.add_option("--plugin", plugins, "Shared library with further predictors, coders or baselines; repeatable")
+      ->type_name("LIB")
+      ->allow_extra_args(false);
+}
+
 void ExperimentArguments::declare(CLI::App& command) {
   command.add_option("config", config, "Experiment to load: a YAML file, see configs/")
       ->required()
@@ -50,16 +57,19 @@ void ExperimentArguments::declare(CLI::App& command) {
       .add_option("-j,--threads", threads, "Worker processes (default: `threads` of the config, else one a processor)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
+  declare_plugins(command, plugins);
 }
 
-LoadedExperiment load_experiment(const ExperimentArguments& arguments) {
-  LoadedExperiment loaded;
+PlannedExperiment load_experiment(const ExperimentArguments& arguments, Progress* progress) {
+  PlannedExperiment loaded;
   LoadOptions options;
+  use_plugins(arguments.plugins);
   options.names = stage_names();
   options.overrides = arguments.overrides;
   loaded.config = load_config(arguments.config, options);
   for (const std::string& checkpoint : arguments.checkpoints) replace_checkpoint(loaded.config, checkpoint);
   if (arguments.threads > 0) loaded.config.threads = arguments.threads;
+  if (progress != nullptr) progress->note("reading checkpoints and planning ...");
   const auto open = [](const CheckpointConfig& checkpoint) {
     OpenOptions open_options;
     open_options.views = checkpoint.views;

@@ -99,10 +99,7 @@ axes:
 baselines: [zstd]
 )";
 
-struct Experiment {
-  ExperimentConfig config;
-  std::vector<OpenedCheckpoint> checkpoints;
-  Plan plan;
+struct Experiment : PlannedExperiment {
   std::string folder, text, out, log;
 
   explicit Experiment(const std::string& yaml = kExperiment) : text(yaml) {
@@ -143,7 +140,7 @@ struct Experiment {
     Ran ran;
     {
       Progress progress(ProgressStyle::automatic, screen);
-      ran.outcome = run_experiment(config, plan, options, progress);
+      ran.outcome = run_experiment(*this, options, progress);
     }
     std::rewind(screen);
     for (int c; (c = std::fgetc(screen)) != EOF;) ran.said += static_cast<char>(c);

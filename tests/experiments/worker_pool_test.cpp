@@ -40,6 +40,17 @@ void misbehave(const std::string& how) {
   if (how == "hang") {
     for (;;) ::pause();
   }
+  if (how == "hang in a program") {
+    const char* pid_file = std::getenv("WCODEC_TEST_PID_FILE");
+    const pid_t program = ::fork();
+    if (program == 0) {
+      ::setpgid(0, 0);
+      ::execlp("sleep", "sleep", "1000", nullptr);
+      ::_exit(1);
+    }
+    std::ofstream(pid_file) << program;
+    misbehave("hang");
+  }
   if (how == "kill") ::raise(SIGKILL);
   if (how == "throw") throw Error(ErrorKind::corrupt, "decoded bytes differ");
   if (how == "odd bytes") throw Error(ErrorKind::corrupt, "name \xff\xfe");
@@ -183,6 +194,29 @@ TEST(WorkerPool, AHangCostsOneCell) {
   EXPECT_EQ(result.endings.at("q/0").status, CellStatus::finished);
   EXPECT_EQ(result.endings.at("q/2").status, CellStatus::finished);
   EXPECT_EQ(result.endings.size(), 5u);
+}
+
+TEST(WorkerPool, AProgramThatHangsGoesWithItsWorker) {
+  const std::string pid_file = ::testing::TempDir() + "wcodec-pool-" + std::to_string(::getpid());
+  ::setenv("WCODEC_TEST_PID_FILE", pid_file.c_str(), 1);
+  PoolOptions options;
+  options.timeout_s = 0.5;
+  const Outcome result = run({task_of("q", {"hang in a program", ""})}, options);
+  EXPECT_EQ(result.endings.at("q/0").status, CellStatus::timeout);
+  std::ifstream file(pid_file);
+  pid_t program = 0;
+  ASSERT_TRUE(file >> program);
+  // Whoever inherits it may not have reaped it yet.
+  std::string state;
+  for (int waited = 0; waited < 100; ++waited) {
+    std::ifstream stat("/proc/" + std::to_string(program) + "/stat");
+    std::string pid, name;
+    state.clear();
+    if (!(stat >> pid >> name >> state) || state == "Z") break;
+    ::usleep(10'000);
+  }
+  EXPECT_TRUE(state.empty() || state == "Z") << state;
+  std::filesystem::remove(pid_file);
 }
 
 TEST(WorkerPool, ExhaustedMemoryCostsOneCell) {
