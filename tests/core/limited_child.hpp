@@ -1,0 +1,50 @@
+// Runs a test's body in a child process with 512 MiB of address space and 25 seconds: what a hostile file may cost.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "core/types.hpp"
+
+namespace wcodec {
+
+// Sanitizers reserve terabytes of address space for their shadow: there the limit is on time only.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kLimitsMemory = false;
+#else
+inline constexpr bool kLimitsMemory = true;
+#endif
+
+// Fails the running test when `body` fails an expectation, throws, crashes, or passes a limit. A child and not the test
+// itself, because a limit once lowered stays, and because exhausting it must not take other tests along.
+template <class Body>
+void within_limits(Body body) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::alarm(25);
+    if (kLimitsMemory) {
+      const rlimit limit{rlim_t{512} << 20, rlim_t{512} << 20};
+      if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(3);
+    }
+    try {
+      body();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+    std::fflush(nullptr);
+    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WIFSIGNALED(status) ? WTERMSIG(status) : 0, 0) << "ended by this signal";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace wcodec
