@@ -62,19 +62,36 @@ void read_measure(const yaml::Field& field, const StageNames& names, ExperimentC
   }
 }
 
+// What the other values of the factor are compared with: one that is measured.
+std::string read_reference(const yaml::Field& against, Axis axis, const StageNames& names,
+                           const ExperimentConfig& config) {
+  const std::vector<std::string>& measured = config.axis(axis);
+  std::string reference;
+  if (axis == Axis::modes) {
+    reference = read_modes(against, names);
+  } else {
+    const auto& canonical = axis == Axis::quantizer ? names.quantizer : axis == Axis::tile ? names.tile : names.coder;
+    const std::vector<yaml::Field> given = against.nonempty();
+    if (given.size() != 1) against.fail("name one value to compare the others with");
+    const bool is_spec = axis == Axis::quantizer || axis == Axis::tile || axis == Axis::coder;
+    reference = is_spec ? read_spec(given.front(), canonical) : given.front().text();
+  }
+  if (std::find(measured.begin(), measured.end(), reference) == measured.end()) {
+    against.fail(fmt::format("'{}' is not one of axes.{}, so it is not measured", reference,
+                             kAxisNames[static_cast<std::size_t>(axis)]));
+  }
+  return reference;
+}
+
 Comparison read_comparison(const yaml::Field& field, const StageNames& names, const ExperimentConfig& config) {
   static constexpr sv kKeys[] = {"factor", "against", "statistic", "margin"};
-  static constexpr sv kFactors[] = {"modes"};
   static constexpr sv kStatistics[] = {"bpw", "bits_per_weight", "bpw_symbols"};
   field.check_keys(kKeys);
   Comparison comparison{.against = {}};
-  if (const auto factor = field.find("factor")) comparison.factor = factor->choice(kFactors);
-  const yaml::Field against = field.require("against");
-  comparison.against = read_modes(against, names);
-  const auto& modes = config.axis(Axis::modes);
-  if (std::find(modes.begin(), modes.end(), comparison.against) == modes.end()) {
-    against.fail(fmt::format("'{}' is not one of axes.modes, so it is not measured", comparison.against));
-  }
+  if (const auto factor = field.find("factor")) comparison.factor = factor->choice(kAxisNames);
+  const auto axis =
+      static_cast<Axis>(std::find(kAxisNames.begin(), kAxisNames.end(), comparison.factor) - kAxisNames.begin());
+  comparison.against = read_reference(field.require("against"), axis, names, config);
   if (const auto statistic = field.find("statistic")) comparison.statistic = statistic->choice(kStatistics);
   if (comparison.statistic == "bits_per_weight") comparison.statistic = "bpw";
   if (const auto margin = field.find("margin")) comparison.margin = margin->real(0, 64);

@@ -1,6 +1,8 @@
 #include "experiments/mixture_bound.hpp"
 
 #include <cmath>
+#include <map>
+#include <mutex>
 #include <vector>
 
 #include "core/portable_math.hpp"
@@ -41,6 +43,14 @@ class DiscreteGaussian {
   std::vector<double> table_;
 };
 
+// One table an alphabet, made when first asked for: it takes longer than the bound of a small tensor.
+const DiscreteGaussian& discrete_gaussian(int bits) {
+  static std::mutex mutex;
+  static std::map<int, DiscreteGaussian> tables;
+  const std::lock_guard lock(mutex);
+  return tables.try_emplace(bits, bits).first->second;
+}
+
 }  // namespace
 
 double mixture_bound_bpw(const QuantizedTensor& tensor) {
@@ -53,7 +63,7 @@ double mixture_bound_bpw(const QuantizedTensor& tensor) {
   std::vector<double> column_log(scales.columns.size());
   const auto log2_of = [](double x) { return x > 0 ? portable_log2(x) : 0.0; };
   for (std::size_t c = 0; c < column_log.size(); ++c) column_log[c] = log2_of(scales.columns[c]);
-  const DiscreteGaussian gaussian(integers ? f.bits : 1);
+  const DiscreteGaussian& gaussian = discrete_gaussian(integers ? f.bits : 1);
   // Exponent of the spacing at x: that of x's binade, less the mantissa bits; subnormals share the lowest.
   const int lowest = floats ? 2 - (1 << (f.exponent_bits - 1)) : 0;
   const double half_log_2pi = 0.5 * portable_log2(6.28318530717958647692);
