@@ -14,8 +14,6 @@
 
 #include "core/error.hpp"
 
-extern char** environ;
-
 namespace wcodec {
 namespace {
 

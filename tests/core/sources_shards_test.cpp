@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <optional>
 
 #include "core/sources/hf.hpp"
 #include "core/sources/pip.hpp"
@@ -103,21 +105,22 @@ TEST_F(Shards, MalformedIndexes) {
       [&] { EXPECT_THAT(open_error(directory_.write("n.index.json", nested)).what(), HasSubstr("nested deeper")); });
 }
 
+// Environment variables of one test, put back afterwards.
 class Environment {
  public:
   void set(const char* name, const std::string& value) {
     const char* old = std::getenv(name);
-    saved_.emplace_back(name, old == nullptr ? std::optional<std::string>() : std::string(old));
+    saved_.try_emplace(name, old == nullptr ? std::optional<std::string>() : std::string(old));
     ::setenv(name, value.c_str(), 1);
   }
   ~Environment() {
-    for (auto it = saved_.rbegin(); it != saved_.rend(); ++it) {
-      it->second ? ::setenv(it->first, it->second->c_str(), 1) : ::unsetenv(it->first);
+    for (const auto& [name, value] : saved_) {
+      value ? ::setenv(name.c_str(), value->c_str(), 1) : ::unsetenv(name.c_str());
     }
   }
 
  private:
-  std::vector<std::pair<const char*, std::optional<std::string>>> saved_;
+  std::map<std::string, std::optional<std::string>> saved_;
 };
 
 class HuggingFace : public ::testing::Test {

@@ -185,8 +185,8 @@ TEST(TensorKind, KnowsTheNamesOfManyNetworks) {
 }
 
 TEST(TensorKind, LongNamesTakeNoLongerThanShortOnes) {
-  EXPECT_EQ(tensor_kind(std::string(50'000'000, '.'), 2), "other");
-  EXPECT_EQ(tensor_kind(std::string(50'000'000, 'x') + ".weight", 2), "other");
+  EXPECT_EQ(tensor_kind(std::string(8'000'000, '.'), 2), "other");
+  EXPECT_EQ(tensor_kind(std::string(8'000'000, 'x') + ".weight", 2), "other");
 }
 
 // Each file of the checkpoints beside the sources: how many tensors of which kind.
