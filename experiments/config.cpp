@@ -200,7 +200,7 @@ yaml::NodePtr with_bases(yaml::NodePtr root, const std::filesystem::path& folder
   } catch (const Error& error) {
     extends.fail(error.what());
   }
-  const auto base = with_bases(yaml::parse(file.string(), std::move(text)), file.parent_path(), depth + 1);
+  const auto base = with_bases(yaml::parse(printable(file.string()), std::move(text)), file.parent_path(), depth + 1);
   return yaml::overlay(base, root);
 }
 
@@ -228,7 +228,7 @@ ExperimentConfig parse_config(const std::string& text, const std::string& name, 
 }
 
 ExperimentConfig load_config(const std::filesystem::path& file, const LoadOptions& options) {
-  return parse_config(read_text(file), file.string(), file.parent_path(), options);
+  return parse_config(read_text(file), printable(file.string()), file.parent_path(), options);
 }
 
 }  // namespace wcodec

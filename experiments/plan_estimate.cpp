@@ -11,8 +11,8 @@ namespace {
 
 // Bytes a second on one core of an ordinary server, encoded, decoded and compared. Good to a factor of two, for a plan
 // that says "minutes" or "days": the run reports its own progress.
-constexpr double kCodecRate = 50e6;           // with one candidate predictor
-constexpr double kPredictorPassRate = 400e6;  // residual and cost of each further one
+constexpr double kCodecRate = 30e6;           // with one candidate predictor
+constexpr double kPredictorPassRate = 250e6;  // residual and cost of each further one
 constexpr double kLosslessPlanes = 2;         // bytes a weight, of the 16-bit types that most weights are stored in
 constexpr double kOtherBaselineRate = 10e6;
 
