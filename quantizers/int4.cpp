@@ -14,9 +14,6 @@ constexpr OptionInfo kOptions[] = {
     {"symmetric", "true", "true|false", "codes −7…7 around zero, or 0…15 with a zero point"},
     {"clip", "absmax", "absmax|mse", "largest weight, or the clip with the least squared error (symmetric only)"},
     {"scale", "f16", "f32|f16|bf16", kStoredScaleHelp}};
-constexpr float kLevels = 7.0f;
-
-float to_grid(float x) noexcept { return std::clamp(std::nearbyint(x), -kLevels, kLevels); }
 
 struct Parsed {
   Scaling scaling;
@@ -36,21 +33,6 @@ Parsed parse(const Spec& spec) {
     throw Error(ErrorKind::usage, "'int4': clip=mse needs symmetric=true");
   }
   return parsed;
-}
-
-QuantizedTensor quantize_symmetric(const MatrixView& matrix, const Scaling& scaling) {
-  const std::vector<float> values = to_floats(matrix);
-  const std::vector<float> scales = choose_scales(matrix, values, scaling, kLevels, to_grid);
-  QuantizedTensor out{matrix.rows, matrix.cols, word_format(info(DType::int4)), std::vector<u8>(values.size()), {}};
-  for (i64 r = 0; r < matrix.rows; ++r) {
-    for (i64 c = 0; c < matrix.cols; ++c) {
-      const auto i = static_cast<std::size_t>(r * matrix.cols + c);
-      out.words[i] =
-          static_cast<u8>(static_cast<i8>(to_grid(values[i] / scales[scale_index(scaling, matrix.cols, r, c)])));
-    }
-  }
-  out.scales = store_scales(matrix.name, scales, scaling.stored);
-  return out;
 }
 
 QuantizedTensor quantize_asymmetric(const MatrixView& matrix, const Scaling& scaling) {
@@ -88,7 +70,8 @@ QuantizedTensor quantize_asymmetric(const MatrixView& matrix, const Scaling& sca
 
 QuantizedTensor quantize(const MatrixView& matrix, const Spec& spec) {
   const Parsed parsed = parse(spec);
-  return parsed.symmetric ? quantize_symmetric(matrix, parsed.scaling) : quantize_asymmetric(matrix, parsed.scaling);
+  return parsed.symmetric ? quantize_symmetric(matrix, parsed.scaling, 7, DType::int4)
+                          : quantize_asymmetric(matrix, parsed.scaling);
 }
 
 std::vector<float> dequantize(const QuantizedTensor& tensor, const Spec& spec) {

@@ -1,7 +1,5 @@
 #include "quantizers/int8.hpp"
 
-#include <cmath>
-
 #include "quantizers/scaling.hpp"
 
 namespace wcodec {
@@ -12,24 +10,9 @@ constexpr OptionInfo kOptions[] = {
     {"group", "0", "2...", "weights of a row that share a scale (group=N implies axis=group)"},
     {"clip", "absmax", "absmax|mse", "largest weight, or the clip with the least squared error"},
     {"scale", "f32", "f32|f16|bf16", kStoredScaleHelp}};
-constexpr float kLevels = 127.0f;
-
-float to_grid(float x) noexcept { return std::clamp(std::nearbyint(x), -kLevels, kLevels); }
 
 QuantizedTensor quantize(const MatrixView& matrix, const Spec& spec) {
-  const Scaling scaling = read_scaling(OptionReader(spec, kOptions));
-  const std::vector<float> values = to_floats(matrix);
-  const std::vector<float> scales = choose_scales(matrix, values, scaling, kLevels, to_grid);
-  QuantizedTensor out{matrix.rows, matrix.cols, word_format(info(DType::int8)), std::vector<u8>(values.size()), {}};
-  for (i64 r = 0; r < matrix.rows; ++r) {
-    for (i64 c = 0; c < matrix.cols; ++c) {
-      const auto i = static_cast<std::size_t>(r * matrix.cols + c);
-      out.words[i] =
-          static_cast<u8>(static_cast<i8>(to_grid(values[i] / scales[scale_index(scaling, matrix.cols, r, c)])));
-    }
-  }
-  out.scales = store_scales(matrix.name, scales, scaling.stored);
-  return out;
+  return quantize_symmetric(matrix, read_scaling(OptionReader(spec, kOptions)), 127, DType::int8);
 }
 
 std::vector<float> dequantize(const QuantizedTensor& tensor, const Spec& spec) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -95,6 +96,23 @@ std::vector<float> choose_scales(const MatrixView& matrix, const std::vector<flo
     }
   }
   return best;
+}
+
+QuantizedTensor quantize_symmetric(const MatrixView& matrix, const Scaling& scaling, int levels, DType dtype) {
+  const auto limit = static_cast<float>(levels);
+  const auto to_grid = [limit](float x) { return std::clamp(std::nearbyint(x), -limit, limit); };
+  const std::vector<float> values = to_floats(matrix);
+  const std::vector<float> scales = choose_scales(matrix, values, scaling, limit, to_grid);
+  QuantizedTensor out{matrix.rows, matrix.cols, word_format(info(dtype)), std::vector<u8>(values.size()), {}};
+  for (i64 r = 0; r < matrix.rows; ++r) {
+    for (i64 c = 0; c < matrix.cols; ++c) {
+      const auto i = static_cast<std::size_t>(r * matrix.cols + c);
+      const float scaled = values[i] / scales[scale_index(scaling, matrix.cols, r, c)];
+      out.words[i] = static_cast<u8>(static_cast<i8>(to_grid(scaled)));
+    }
+  }
+  out.scales = store_scales(matrix.name, scales, scaling.stored);
+  return out;
 }
 
 std::vector<u8> store_scales(sv tensor, const std::vector<float>& scales, DType stored) {

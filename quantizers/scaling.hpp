@@ -46,6 +46,9 @@ std::vector<float> absolute_maxima(const MatrixView& matrix, const std::vector<f
 std::vector<float> choose_scales(const MatrixView& matrix, const std::vector<float>& values, const Scaling& scaling,
                                  float levels, const std::function<float(float)>& round_to_grid);
 
+// Codes −levels … levels of `dtype`, w ≈ scale · code, round to nearest even; scales as stored behind them.
+QuantizedTensor quantize_symmetric(const MatrixView& matrix, const Scaling& scaling, int levels, DType dtype);
+
 // Scales as bytes in their stored type, and back. Throws Error{unsupported} where the type cannot hold one.
 std::vector<u8> store_scales(sv tensor, const std::vector<float>& scales, DType stored);
 std::vector<float> load_scales(Bytes stored, DType type);
