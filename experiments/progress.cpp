@@ -50,8 +50,8 @@ void Progress::begin(const std::string& what, u64 cells, double seconds) {
   active_ = true;
 }
 
-void Progress::advance(double seconds, bool failed) {
-  ++done_;
+void Progress::advance(u64 cells, bool failed, double seconds) {
+  done_ += cells;
   failed_ += failed;
   seconds_done_ += seconds;
 }

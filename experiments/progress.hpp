@@ -23,7 +23,7 @@ class Progress {
 
   // Begins a phase of `cells` cells that are estimated at `seconds` of work, by `what` it does to them.
   void begin(const std::string& what, u64 cells, double seconds);
-  void advance(double seconds, bool failed);
+  void advance(u64 cells, bool failed, double seconds);
   void draw();  // cheap enough to be called at any rate
   void end();   // of the phase
 

@@ -118,18 +118,20 @@ class Runner {
     events_.done = [this](const WorkerTask& task, std::size_t index, const CellResult& result) {
       const Cell& cell = task.cells[index];
       if (result.hash != cell.hash) throw Error(ErrorKind::internal, "a worker answered for another cell");
-      store_.record({cell.hash, CellStatus::finished, result, {}});
-      ++finished;
-      progress_.advance(estimated_seconds(cell, task.weights), false);
+      const bool counts = task.diagnostic_tile.empty();
+      if (counts) store_.record({cell.hash, CellStatus::finished, result, {}});
+      finished += counts;
+      progress_.advance(counts, false, estimated_seconds(cell, task.weights));
     };
     events_.failed = [this](const WorkerTask& task, std::size_t index, CellStatus status, const std::string& reason) {
       const Cell& cell = task.cells[index];
+      const bool counts = task.diagnostic_tile.empty();
       if (task.timing) {
         failed_timings.push_back({cell.hash, "timing: " + reason});
-      } else {
+      } else if (counts) {
         store_.record({cell.hash, status, {}, reason});
       }
-      progress_.advance(estimated_seconds(cell, task.weights) * passes(task), true);
+      progress_.advance(counts, true, estimated_seconds(cell, task.weights) * passes(task));
       if (++failures_ <= kFailuresShown) {
         progress_.alarm(fmt::format("wcodec: {}: {}: {}", to_string(status), describe(task, cell), printable(reason)));
       } else if (failures_ == kFailuresShown + 1) {
@@ -138,16 +140,14 @@ class Runner {
     };
     events_.diagnostics = [this](const WorkerTask& task, const Diagnostics& found) {
       for (const Cell& cell : task.cells) {
-        if (cell.role != Role::codec || cell.control != found.control) continue;
-        store_.record_diagnostics(diagnostics_key(cell, task.diagnostic_tile), found);
-        return;
+        if (cell.control == found.control) store_.record_diagnostics(cell.hash, found);
       }
     };
     events_.timed = [this](const WorkerTask& task, const TimingRecord& record) {
       store_.record_timing(record);
       ++timed;
       for (const Cell& cell : task.cells) {
-        if (cell.hash == record.hash) progress_.advance(estimated_seconds(cell, task.weights) * passes(task), false);
+        if (cell.hash == record.hash) progress_.advance(1, false, estimated_seconds(cell, task.weights) * passes(task));
       }
     };
     events_.commit = [this] { store_.commit(); };

@@ -46,8 +46,15 @@ struct RunOutcome {
 // `interrupted`, without result files. `worker_command` must lead to worker_main with functions that fit the plan.
 RunOutcome run_experiment(const PlannedExperiment& experiment, const RunOptions& options, Progress& progress);
 
-// What is left to do of a plan: byte cells. Heavy tasks come first and are divided where that keeps all workers busy.
-// `cells` is the number of cells in `tasks`, `seconds` their estimate on one core.
+// A diagnostics pass over one (tensor, quantizer, control), for histograms.csv and correlations.csv, as a cell that
+// stands in for it: the experiment's first tile, all predictors that any cell of the control tries there, and symbols
+// stored raw. What it finds depends on the plan alone, not on which cells are left of a killed run; its bytes are no
+// result. `hash` names the pass. One for each triple with a codec cell; none where the experiment asks for none.
+std::vector<Cell> diagnostic_cells(const ExperimentConfig& config, const Plan& plan);
+
+// What is left to do of a plan: byte cells and diagnostics. Heavy tasks come first and are divided where that keeps all
+// workers busy. `cells` is the number of cells in `tasks` without those of diagnostics, `seconds` the estimate on one
+// core.
 struct PendingWork {
   std::vector<WorkerTask> tasks;
   u64 cells = 0;

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <map>
-#include <set>
 #include <tuple>
-#include <unordered_map>
 
 #include "experiments/run.hpp"
 
@@ -50,27 +48,15 @@ std::vector<std::vector<Cell>> group(const std::vector<Cell>& cells, Key key) {
 }
 
 // Divides a task that would keep one worker busy long after the others are done: by control, which shares only reading
-// and quantizing, then by tile. Only the first part of a control carries its diagnostics.
+// and quantizing, then by tile.
 void divide(WorkerTask task, double most, std::vector<WorkerTask>& out) {
-  const auto add = [&](std::vector<Cell> cells, bool diagnostics) {
-    WorkerTask part = task;
-    part.cells = std::move(cells);
-    if (!diagnostics) part.diagnostic_tile.clear();
-    divide(std::move(part), most, out);
-  };
   if (estimate(task) > most) {
-    const auto by_control = group(task.cells, [](const Cell& cell) { return cell.control; });
-    if (by_control.size() > 1) {
-      for (const auto& cells : by_control) add(cells, true);
-      return;
-    }
-    const auto by_tile = group(task.cells, [](const Cell& cell) { return cell.tile; });
-    if (by_tile.size() > 1) {
-      bool first_codec = true;
-      for (const auto& cells : by_tile) {
-        const bool codec = cells.front().role == Role::codec;
-        add(cells, codec && first_codec);
-        first_codec = first_codec && !codec;
+    for (const auto& key : {&Cell::control, &Cell::tile}) {
+      const auto groups = group(task.cells, [&](const Cell& cell) { return cell.*key; });
+      if (groups.size() < 2) continue;
+      for (const auto& cells : groups) {
+        task.cells = cells;
+        divide(task, most, out);
       }
       return;
     }
@@ -82,7 +68,7 @@ void sort_and_sum(PendingWork& work) {
   std::stable_sort(work.tasks.begin(), work.tasks.end(),
                    [](const WorkerTask& a, const WorkerTask& b) { return estimate(a) > estimate(b); });
   for (const WorkerTask& task : work.tasks) {
-    work.cells += task.cells.size();
+    if (task.diagnostic_tile.empty()) work.cells += task.cells.size();
     work.seconds += estimate(task);
   }
 }
@@ -91,40 +77,40 @@ void sort_and_sum(PendingWork& work) {
 
 PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, const Store& store, unsigned workers,
                           bool retry_failed) {
-  const std::string diagnostic_tile = config.diagnostics ? config.axis(Axis::tile).front() : std::string();
   std::vector<WorkerTask> tasks;
+  std::map<std::tuple<std::size_t, std::size_t, std::string>, u64> memory;
   double total = 0;
   for (const Task& planned : plan.tasks) {
-    if (planned.cells.empty()) continue;
-    WorkerTask task = make_task(config, plan, plan.cells[planned.cells.front()]);
-    task.memory_bytes = planned.memory_bytes;
-    std::set<std::string> pending_controls;
-    std::map<std::string, const Cell*> controls_without_diagnostics;
+    memory[{planned.checkpoint, planned.tensor, planned.quantizer}] = planned.memory_bytes;
+    WorkerTask task;
     for (const std::size_t index : planned.cells) {
       const Cell& cell = plan.cells[index];
-      if (!is_over(store, cell, retry_failed)) {
-        task.cells.push_back(cell);
-        if (cell.role == Role::codec) pending_controls.insert(cell.control);
-      }
-      if (!diagnostic_tile.empty() && cell.role == Role::codec &&
-          !store.diagnostics().contains(diagnostics_key(cell, diagnostic_tile))) {
-        controls_without_diagnostics.emplace(cell.control, &cell);
-      }
+      if (is_over(store, cell, retry_failed)) continue;
+      if (task.cells.empty()) task = make_task(config, plan, cell);
+      task.cells.push_back(cell);
     }
-    // A run that was killed between the last cell of a control and its diagnostics: one cell is run again for them.
-    for (const auto& [control, cell] : controls_without_diagnostics) {
-      const auto it = store.cells().find(cell->hash);
-      const bool finished = it != store.cells().end() && it->second.status == CellStatus::finished;
-      if (finished && !pending_controls.contains(control)) task.cells.push_back(*cell);
-    }
-    if (!controls_without_diagnostics.empty()) task.diagnostic_tile = diagnostic_tile;
     if (task.cells.empty()) continue;
+    task.memory_bytes = planned.memory_bytes;
     total += estimate(task);
     tasks.push_back(std::move(task));
   }
   PendingWork work;
-  const double most = std::max(kWorthDividing, total / (4.0 * workers));
-  for (WorkerTask& task : tasks) divide(std::move(task), workers > 1 ? most : total, work.tasks);
+  const double most = workers > 1 ? std::max(kWorthDividing, total / (4.0 * workers)) : total;
+  for (WorkerTask& task : tasks) divide(std::move(task), most, work.tasks);
+
+  std::map<std::tuple<std::size_t, std::size_t, std::string>, WorkerTask> diagnostics;
+  for (const Cell& cell : diagnostic_cells(config, plan)) {
+    if (store.diagnostics().contains(cell.hash)) continue;
+    const auto key = std::tuple(cell.checkpoint, cell.tensor, cell.quantizer);
+    WorkerTask& task = diagnostics[key];
+    if (task.cells.empty()) {
+      task = make_task(config, plan, cell);
+      task.diagnostic_tile = config.axis(Axis::tile).front();
+      task.memory_bytes = memory[key];
+    }
+    task.cells.push_back(cell);
+  }
+  for (auto& [key, task] : diagnostics) work.tasks.push_back(std::move(task));
   sort_and_sum(work);
   return work;
 }

@@ -1,8 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <set>
-#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -37,8 +36,6 @@ Rows collect(const PlannedExperiment& experiment, const Store& store, const RunH
   for (const auto& failed : history.failed_timings) timing_failures.emplace(failed.hash, failed.reason);
   std::unordered_set<std::string> timed;
   for (const std::size_t index : plan.timed) timed.insert(plan.cells[index].hash);
-  const std::string tile = config.diagnostics ? config.axis(Axis::tile).front() : std::string();
-  std::set<std::tuple<std::size_t, std::size_t, std::string, std::string>> diagnosed;
 
   for (const Cell& cell : plan.cells) {
     const auto found = store.cells().find(cell.hash);
@@ -63,16 +60,28 @@ Rows collect(const PlannedExperiment& experiment, const Store& store, const RunH
       row.reason = failure->second;
     }
   }
-  for (const Cell& cell : plan.cells) {
-    if (tile.empty() || cell.role != Role::codec) continue;
-    if (!diagnosed.emplace(cell.checkpoint, cell.tensor, cell.quantizer, cell.control).second) continue;
-    const auto found = store.diagnostics().find(diagnostics_key(cell, tile));
+  for (const Cell& cell : diagnostic_cells(config, plan)) {
+    const auto found = store.diagnostics().find(cell.hash);
     if (found == store.diagnostics().end()) continue;
     const CellLabel about = label(config, plan, cell);
-    rows.diagnostics.push_back(
-        {about.checkpoint, about.tensor, about.kind, plan.tensor_of(cell).info.weights(), tile, found->second});
+    rows.diagnostics.push_back({about.checkpoint, about.tensor, about.kind, plan.tensor_of(cell).info.weights(),
+                                config.axis(Axis::tile).front(), found->second});
   }
   return rows;
+}
+
+// Files that a run killed while it wrote has left, and tables that this experiment has no more.
+void remove_leftovers(const std::string& folder, const std::vector<Table>& tables) {
+  const auto sweep = [](const std::string& where, const auto& is_left) {
+    std::error_code failure;
+    for (const auto& entry : std::filesystem::directory_iterator(where, failure)) {
+      if (entry.is_regular_file(failure) && is_left(entry.path())) std::filesystem::remove(entry.path(), failure);
+    }
+  };
+  sweep(folder, [](const std::filesystem::path& path) { return path.extension() == ".tmp"; });
+  sweep(folder + "/tables", [&](const std::filesystem::path& path) {
+    return std::none_of(tables.begin(), tables.end(), [&](const Table& table) { return path.stem() == table.name; });
+  });
 }
 
 }  // namespace
@@ -94,7 +103,9 @@ std::vector<std::string> write_results(const std::string& folder, const PlannedE
   write("correlations.csv", correlations_csv(rows.diagnostics));
   write("failures.csv", failures_csv(rows.failures));
   write("verdicts.csv", verdicts_csv(verdicts));
-  write_tables(folder + "/tables", result_tables(rows.summary, rows.timings, verdicts));
+  const std::vector<Table> tables = result_tables(rows.summary, rows.timings, verdicts);
+  remove_leftovers(folder, tables);
+  write_tables(folder + "/tables", tables);
   write("experiment.yaml", read_text_file(history.config_file));
 
   RunRecord record;

@@ -144,11 +144,6 @@ std::size_t salvage(const std::string& path) {
 
 }  // namespace
 
-std::string diagnostics_key(const Cell& cell, const std::string& diagnostic_tile) {
-  return content_hash(fmt::format("diagnostics\n{}\n{}\n{}\n{}\n{}\n{}", kCellVersion, cell.tensor_hash, cell.quantizer,
-                                  cell.control, cell.seed, diagnostic_tile));
-}
-
 struct Store::State {
   std::string path;
   std::optional<Database> database;
@@ -280,10 +275,10 @@ void Store::record(const CellRecord& record) {
   state_->cells.insert_or_assign(record.hash, record);
 }
 
-void Store::record_diagnostics(const std::string& key, const Diagnostics& diagnostics) {
-  if (state_->diagnostics.contains(key)) return;
-  state_->append("diagnostics", {key, kCellVersion, "finished", to_json(diagnostics).dump()});
-  state_->diagnostics.emplace(key, diagnostics);
+void Store::record_diagnostics(const std::string& hash, const Diagnostics& diagnostics) {
+  if (state_->diagnostics.contains(hash)) return;
+  state_->append("diagnostics", {hash, kCellVersion, "finished", to_json(diagnostics).dump()});
+  state_->diagnostics.emplace(hash, diagnostics);
 }
 
 void Store::record_timing(const TimingRecord& record) {

@@ -35,9 +35,6 @@ struct TimingRecord {
   bool throttled = false;
 };
 
-// Name of one diagnostics pass: content hash of everything it depends on.
-std::string diagnostics_key(const Cell& cell, const std::string& diagnostic_tile);
-
 // Not for use from several threads. One process at a time writes (FolderLock, lock.hpp). Every function throws
 // Error{io} when the disk is full or refuses; what was committed before stays, and the store is then only good for
 // destruction.
@@ -50,7 +47,7 @@ class Store {
   ~Store();
   Store(Store&&) noexcept;
 
-  // Newest valid record of each cell, diagnostics pass and timed cell.
+  // Newest valid record of each cell, diagnostics pass (by the hash of its cell, see diagnostic_cells) and timed cell.
   const std::unordered_map<std::string, CellRecord>& cells() const noexcept;
   const std::unordered_map<std::string, Diagnostics>& diagnostics() const noexcept;
   const std::unordered_map<std::string, TimingRecord>& timings() const noexcept;
@@ -60,7 +57,7 @@ class Store {
 
   // Appends. A finished cell, a diagnostics pass or a timing that is there already is not written twice.
   void record(const CellRecord& record);
-  void record_diagnostics(const std::string& key, const Diagnostics& diagnostics);
+  void record_diagnostics(const std::string& hash, const Diagnostics& diagnostics);
   void record_timing(const TimingRecord& record);
   void set_meta(const std::string& key, const std::string& value);
   // Makes everything recorded so far survive the death of this process, and about once a second also that of the

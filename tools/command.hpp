@@ -25,6 +25,7 @@ void add_run(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
+void add_stats(CLI::App& app, Action& action);
 
 // Hidden subcommand of `run`: see experiments/worker.hpp.
 int run_worker(const std::vector<std::string>& arguments);

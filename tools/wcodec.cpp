@@ -29,6 +29,7 @@ constexpr const char* kFooter =
     "  wcodec plan configs/quickstart.yaml     what would be measured, and how long it takes\n"
     "  wcodec run configs/quickstart.yaml      measure it, and print the verdict\n"
     "  wcodec list                             every quantizer, predictor, coder and baseline with its options\n"
+    "  wcodec stats model.safetensors          what the weights of a file look like\n"
     "  wcodec run --help                       options of a subcommand\n\n"
     "Exit status: 0 all fine; 1 some cells failed, results are written; 2 wrong usage, config or input; 130 "
     "interrupted.";
@@ -65,6 +66,7 @@ int parse_and_run(int argc, char** argv) {
   add_run(app, action);
   add_report(app, action);
   add_list(app, action);
+  add_stats(app, action);
   if (argc > 1) check_subcommand(app, argv[1]);
   try {
     app.parse(argc, argv);

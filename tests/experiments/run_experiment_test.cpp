@@ -39,15 +39,15 @@ void log_cell(const std::string& hash) {
 }
 
 void fake_measure(const WorkerTask& task, const MeasureCallbacks& callbacks) {
-  std::string control;
   for (std::size_t i = 0; i < task.cells.size(); ++i) {
     const Cell& cell = task.cells[i];
     callbacks.begin(i);
-    log_cell(cell.hash);
+    if (task.diagnostic_tile.empty()) log_cell(cell.hash);
     if (const char* slow = std::getenv("WCODEC_TEST_SLOW_US"); slow != nullptr) {
       ::usleep(static_cast<useconds_t>(std::atoi(slow)));
     }
-    const bool odd = cell.tile == "8x32" && cell.modes == "none+left" && cell.control == "shuffled";
+    const bool odd =
+        task.diagnostic_tile.empty() && cell.tile == "8x32" && cell.modes == "none+left" && cell.control == "shuffled";
     if (odd && cell.quantizer == "int8" && std::getenv("WCODEC_TEST_MENDED") == nullptr) std::abort();
     if (odd && cell.quantizer == "int4:group=64") {
       callbacks.failed(i, "decoded bytes differ");
@@ -66,9 +66,8 @@ void fake_measure(const WorkerTask& task, const MeasureCallbacks& callbacks) {
     result.gm_bpw = std::nan("");
     if (cell.role == Role::codec) result.modes = {{"symbols", "none", seed % 7}};
     callbacks.done(i, result);
-    if (callbacks.diagnostics && cell.role == Role::codec && cell.control != control) {
-      control = cell.control;
-      callbacks.diagnostics({control, task.quantizer, {{"symbols", "none", {{-1, 5}, {2, 9}}}}, {{0, 1, 0.25}}});
+    if (callbacks.diagnostics) {
+      callbacks.diagnostics({cell.control, task.quantizer, {{"symbols", cell.modes, {{-1, 5}}}}, {{0, 1, 0.25}}});
     }
   }
 }
@@ -198,6 +197,21 @@ TEST(Run, ASecondRunDoesNothingAndWritesTheSame) {
   EXPECT_EQ(experiment.files(), files);
 }
 
+TEST(Run, LeftoversOfAKilledWriterGo) {
+  const Experiment experiment;
+  fs::create_directories(experiment.out + "/tables");
+  for (const char* name : {"/summary.csv.123.tmp", "/tables/kinds.md.123.tmp", "/tables/of-another-config.md"}) {
+    std::ofstream(experiment.out + name) << "half";
+  }
+  std::ofstream(experiment.out + "/notes.txt") << "the user's own";
+  experiment.run(2);
+  EXPECT_FALSE(fs::exists(experiment.out + "/summary.csv.123.tmp"));
+  EXPECT_FALSE(fs::exists(experiment.out + "/tables/kinds.md.123.tmp"));
+  EXPECT_FALSE(fs::exists(experiment.out + "/tables/of-another-config.md"));
+  EXPECT_TRUE(fs::exists(experiment.out + "/tables/headline.md"));
+  EXPECT_TRUE(fs::exists(experiment.out + "/notes.txt"));
+}
+
 TEST(Run, FailedCellsAreRunAgainOnRequest) {
   const Experiment experiment;
   experiment.run(2);
@@ -217,7 +231,7 @@ TEST(Run, AKilledRunResumesToTheSameFiles) {
   const Experiment killed;
   std::mt19937 random(3);
   std::size_t kills = 0;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 60; ++round) {
     const pid_t child = killed.start(2);
     std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution(0, 250)(random)));
     ::kill(child, SIGKILL);
@@ -299,8 +313,7 @@ TEST(Run, DiagnosticsLostToAKillAreMadeUp) {
   const Experiment experiment;
   experiment.run(1);
   const std::string files = experiment.files();
-  Store store(experiment.out);
-  const std::string tile = experiment.config.axis(Axis::tile).front();
+  const Store store(experiment.out);
   EXPECT_TRUE(pending_cells(experiment.config, experiment.plan, store, 1, false).tasks.empty());
   // A ledger with all cells and no diagnostics.
   const Experiment bare;
@@ -310,9 +323,22 @@ TEST(Run, DiagnosticsLostToAKillAreMadeUp) {
     copy.finish();
   }
   const PendingWork pending = pending_cells(bare.config, bare.plan, Store(bare.out), 1, false);
-  EXPECT_EQ(pending.cells, 3u * 2 * 3) << "one cell a tensor, quantizer and control";
-  bare.run(1);
+  EXPECT_EQ(pending.cells, 0u) << "no finished cell is run again";
+  EXPECT_EQ(pending.tasks.size(), 3u * 2);
+  EXPECT_EQ(bare.run(1).outcome.finished, 0u);
   EXPECT_EQ(bare.files(), files);
+}
+
+TEST(Run, DiagnosticsDependOnThePlanAlone) {
+  const Experiment experiment;
+  const std::vector<Cell> cells = diagnostic_cells(experiment.config, experiment.plan);
+  ASSERT_EQ(cells.size(), 3u * 2 * 3);
+  for (const Cell& cell : cells) {
+    EXPECT_EQ(cell.tile, "8x32");
+    EXPECT_EQ(cell.modes, "none+left");
+  }
+  const Experiment fewer(testing::edited(kExperiment, "[[none], [none, left]]", "[[none]]"));
+  EXPECT_NE(diagnostic_cells(fewer.config, fewer.plan).front().hash, cells.front().hash);
 }
 
 TEST(Run, HeavyTasksAreDividedWithoutLosingACell) {
@@ -321,17 +347,10 @@ TEST(Run, HeavyTasksAreDividedWithoutLosingACell) {
   const Store store(experiment.out);
   const PendingWork whole = pending_cells(experiment.config, experiment.plan, store, 1, false);
   const PendingWork divided = pending_cells(experiment.config, experiment.plan, store, 16, false);
-  EXPECT_EQ(whole.tasks.size(), 6u);
-  EXPECT_GT(divided.tasks.size(), 18u);
+  EXPECT_EQ(whole.tasks.size(), 6u + 6u) << "cells and diagnostics";
+  EXPECT_GT(divided.tasks.size(), 24u);
   EXPECT_EQ(divided.cells, whole.cells);
-  std::map<std::string, int> diagnosed;
-  for (const WorkerTask& task : divided.tasks) {
-    if (!task.diagnostic_tile.empty()) {
-      ++diagnosed[diagnostics_key(task.cells.front(), task.diagnostic_tile)];
-    }
-  }
-  EXPECT_EQ(diagnosed.size(), 3u * 2 * 3);
-  for (const auto& [key, times] : diagnosed) EXPECT_EQ(times, 1);
+  EXPECT_EQ(whole.cells, kCells);
 }
 
 }  // namespace

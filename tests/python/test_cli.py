@@ -67,12 +67,12 @@ def said_in_one_sentence(answer: subprocess.CompletedProcess[str]) -> str:
 def test_help_shows_where_to_start(call):
     answer = call("--help")
     assert answer.returncode == 0
-    for word in ("plan", "run", "report", "list", "Start here", "Exit status"):
+    for word in ("plan", "run", "report", "list", "stats", "Start here", "Exit status"):
         assert word in answer.stdout
     assert "worker" not in answer.stdout, "for the program itself, not for people"
 
 
-@pytest.mark.parametrize("command", ["plan", "run", "report", "list"])
+@pytest.mark.parametrize("command", ["plan", "run", "report", "list", "stats"])
 def test_every_subcommand_has_an_example(call, command):
     answer = call(command, "--help")
     assert answer.returncode == 0
@@ -103,6 +103,8 @@ def test_an_unknown_subcommand_names_the_nearest(call):
         (["plan", "x.yaml", "--json", "--jsonl"], "--json"),
         (["plan", "x.yaml", "--colour"], "--colour"),
         (["report", "absent"], "summary.csv"),
+        (["stats", "absent.safetensors"], "absent.safetensors"),
+        (["stats", "synthetic:gaussian:rows=4,cols=4", "--tensor", "*.bias"], "*.bias"),
         (["list", "predictor"], "did you mean 'predictors'?"),
         (["worker", "please"], "not for people"),
     ],
@@ -300,3 +302,19 @@ def test_missing_python_packages_leave_the_numbers(call, config, tmp_path):
     gone = call("run", config, WCODEC_PYTHON="/nonexistent/python")
     assert gone.returncode == 0
     assert "WCODEC_PYTHON" in gone.stderr
+
+
+# --- stats ---------------------------------------------------------------------------------------------------
+
+
+def test_stats_of_a_synthetic_checkpoint(call):
+    address = "synthetic:gaussian:rows=96,cols=128,tensors=2,seed=3"
+    text = call("stats", address)
+    assert text.returncode == 0, text.stderr
+    assert "gaussian.0.weight" in text.stdout
+    assert "kurtosis" in text.stdout
+    tensors = json.loads(call("stats", address, "--json").stdout)["tensors"]
+    assert [tensor["name"] for tensor in tensors] == ["gaussian.0.weight", "gaussian.1.weight"]
+    assert abs(tensors[0]["kurtosis"] - 3) < 0.2
+    one = json.loads(call("stats", address, "--json", "--tensor", "*.1.*").stdout)["tensors"]
+    assert one == tensors[1:]
