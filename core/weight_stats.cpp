@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/element_values.hpp"
+#include "core/philox.hpp"
 #include "core/portable_math.hpp"
 
 namespace wcodec {
@@ -59,6 +60,27 @@ class ByteEntropy {
     std::array<u64, 256> firsts{};
     for (std::size_t i = 0; i < pairs_.size(); ++i) firsts[i / 256] += pairs_[i];
     return std::max(0.0, entropy(pairs_) - entropy(firsts));
+  }
+
+  // order1 of the same bytes in random order. Above 64 M bytes chance is worth less than 0.001 bit, and nothing is
+  // drawn.
+  double order1_by_chance() const {
+    constexpr u64 kMostDrawn = u64{1} << 26;
+    u64 total = 0;
+    for (const u64 count : singles_) total += count;
+    if (total > kMostDrawn) return order0();
+    std::vector<u8> bytes;
+    bytes.reserve(total);
+    for (std::size_t value = 0; value < 256; ++value)
+      bytes.insert(bytes.end(), singles_[value], static_cast<u8>(value));
+    Philox random(0, 0);
+    ByteEntropy shuffled;
+    for (u64 left = total; left > 0; --left) {
+      const u64 pick = random.below64(left);
+      shuffled.add(bytes[pick]);
+      bytes[pick] = bytes[left - 1];
+    }
+    return shuffled.order1();
   }
 
  private:
@@ -116,6 +138,7 @@ class Collector {
     stats_.byte_entropy_given_previous = bytes_.order1();
     stats_.int8_entropy = codes_.order0();
     stats_.int8_entropy_given_left = codes_.order1();
+    stats_.int8_entropy_given_left_by_chance = codes_.order1_by_chance();
     stats_.sparsity =
         stats_.weights == 0 ? kNan : static_cast<double>(stats_.zeros) / static_cast<double>(stats_.weights);
     finish_scales();
@@ -298,6 +321,7 @@ std::string to_json(const WeightStats& stats) {
                                  {"top_correlation", stats.top_correlation},
                                  {"int8_entropy", stats.int8_entropy},
                                  {"int8_entropy_given_left", stats.int8_entropy_given_left},
+                                 {"int8_entropy_given_left_by_chance", stats.int8_entropy_given_left_by_chance},
                                  {"byte_entropy", stats.byte_entropy},
                                  {"byte_entropy_given_previous", stats.byte_entropy_given_previous}};
   // A name from a GGUF file need not be UTF-8.

@@ -34,6 +34,7 @@ constexpr Column kColumns[] = {
     {"top", [](const WeightStats& s) { return number(s.top_correlation, 3); }},
     {"int8", [](const WeightStats& s) { return number(s.int8_entropy, 3); }},
     {"|left", [](const WeightStats& s) { return number(s.int8_entropy_given_left, 3); }},
+    {"chance", [](const WeightStats& s) { return number(s.int8_entropy_given_left_by_chance, 3); }},
     {"byte", [](const WeightStats& s) { return number(s.byte_entropy, 3); }},
 };
 
@@ -42,7 +43,9 @@ constexpr const char* kLegend =
     "zeros     share of weights that are zero        kurtosis  3 for a normal distribution; scaled: after dividing by\n"
     "rows cols spread of log2 RMS over rows, columns           the RMS of row and column\n"
     "left top  correlation with that neighbour       int8      bits a weight of its INT8 codes, one scale a row;\n"
-    "byte      bits a byte of the values as stored             |left: given the code to the left\n";
+    "byte      bits a byte of the values as stored             |left: given the code to the left;\n"
+    "                                                          chance: the same in random order. Only what |left has\n"
+    "                                                          below it is information in the neighbour\n";
 
 // Name first, left; figures right.
 std::string to_table(const std::vector<WeightStats>& tensors) {

@@ -55,13 +55,16 @@ TEST(WeightStats, OfNormalWeights) {
   EXPECT_NEAR(s.top_correlation, 0, 0.003);
   EXPECT_LT(s.row_scale_spread, 0.03);
   EXPECT_NEAR(s.int8_entropy, 7.19, 0.02);
+  // Independent weights: what the left neighbour seems to tell is what chance tells.
   EXPECT_LT(s.int8_entropy_given_left, s.int8_entropy);
+  EXPECT_NEAR(s.int8_entropy_given_left, s.int8_entropy_given_left_by_chance, 0.002);
 }
 
 TEST(WeightStats, SeeSmoothFieldsAndScales) {
   const WeightStats smooth = stats_of("synthetic:smooth:rows=128,cols=128,period=64");
   EXPECT_GT(smooth.left_correlation, 0.95);
   EXPECT_GT(smooth.top_correlation, 0.95);
+  EXPECT_LT(smooth.int8_entropy_given_left, smooth.int8_entropy_given_left_by_chance - 0.3);
   // Normal weights whose rows and columns have scales of their own: heavy tails that dividing takes away.
   const auto normal = values_of<float>(*open_checkpoint("synthetic:gaussian:rows=256,cols=256,seed=2"), 0);
   std::vector<float> scaled(normal.size());
