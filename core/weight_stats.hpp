@@ -30,9 +30,9 @@ struct WeightStats {
   double left_correlation = 0, top_correlation = 0;
 
   // Bits a weight: entropy of the INT8 codes (per row, absmax to 127; integers of at most 8 bits are their own codes),
-  // and the same given the code to the left. Order 1 counts 65,536 cells, so it comes out low by chance alone on tensors
-  // of less than many millions; `by_chance` is the same figure of the same codes in random order: only what lies below
-  // it is information in the neighbour.
+  // and the same given the code to the left. Order 1 counts 65,536 cells, so it comes out low by chance alone on
+  // tensors of less than many millions; `by_chance` is the same figure of the same codes in random order: only what
+  // lies below it is information in the neighbour.
   double int8_entropy = 0, int8_entropy_given_left = 0, int8_entropy_given_left_by_chance = 0;
   // Bits a byte of what `read_rows` delivers, and the same given the byte before.
   double byte_entropy = 0, byte_entropy_given_previous = 0;
