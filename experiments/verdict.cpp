@@ -191,6 +191,8 @@ VerdictRow describe(const Comparison& comparison, const Setting& setting, const 
 void conclude(VerdictRow& row) {
   row.verdict = judge(row.net.interval, row.comparison.margin);
   row.bytes_verdict = judge(row.effect.interval, row.comparison.margin);
+  // Losing less than the control loses is structure, but it helps nobody: the file has to get smaller as well.
+  if (row.verdict == Verdict::helps) row.verdict = row.bytes_verdict;
 }
 
 VerdictRow of_checkpoint(const Comparison& comparison, const Setting& setting, sv checkpoint,

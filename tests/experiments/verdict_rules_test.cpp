@@ -103,6 +103,11 @@ TEST(Compare, TakesTheControlAway) {
   EXPECT_EQ(forced.verdict, Verdict::no_effect);
   EXPECT_EQ(forced.bytes_verdict, Verdict::hurts);
 
+  // Dear, but less so than on shuffled weights: structure, and still nothing that helps.
+  const VerdictRow dear = only_all(compare_modes(tensors(10, 0.3, 0.42)));
+  EXPECT_LT(dear.net.effect, -0.1);
+  EXPECT_EQ(dear.verdict, Verdict::hurts);
+
   const VerdictRow useful = only_all(compare_modes(tensors(10, -0.05, 0.0)));
   EXPECT_EQ(useful.verdict, Verdict::helps);
   EXPECT_EQ(useful.bytes_verdict, Verdict::helps);
