@@ -1,7 +1,7 @@
 #include "experiments/run.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
+#include <csignal>
 
 #include <algorithm>
 #include <array>
