@@ -257,7 +257,7 @@ void select_timed(const ExperimentConfig& config, Plan& plan) {
     if (!meets(only, {config.checkpoints[cell.checkpoint], plan.tensor_of(cell).info, cell})) continue;
     if (seen.insert(cell.hash).second) plan.timed.push_back(i);
   }
-  if (plan.timed.empty()) plan.notes.push_back("measure.timing.only selects no cell: nothing will be timed");
+  if (plan.timed.empty()) plan.notes.emplace_back("measure.timing.only selects no cell: nothing will be timed");
 }
 
 }  // namespace
