@@ -71,7 +71,7 @@ void time(const WorkerFunctions& functions, const WorkerTask& task) {
   functions.time(task, callbacks);
 }
 
-void bound_memory(u64 mib) {
+void bound_memory([[maybe_unused]] u64 mib) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
 #if !defined(__SANITIZE_ADDRESS__)  // whose shadow alone is larger than any limit
