@@ -6,12 +6,23 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "core/error.hpp"
 
 namespace wcodec {
+namespace {
+
+std::string read_holder(int descriptor) {
+  char text[32] = {};
+  const auto size = ::pread(descriptor, text, sizeof text - 1, 0);
+  return size <= 0 ? std::string() : std::string(text, std::strcspn(text, "\n"));
+}
+
+}  // namespace
 
 FolderLock::FolderLock(const std::string& folder) {
   std::error_code failure;
@@ -24,18 +35,23 @@ FolderLock::FolderLock(const std::string& folder) {
   if (descriptor_ < 0) {
     throw Error(ErrorKind::io, fmt::format("{} cannot be written ({})", printable(path), std::strerror(errno)));
   }
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  // A killed runner's lock may outlive it for a moment, until a worker that it was just starting has become the worker.
+  for (int tries = 0; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++tries) {
     const int reason = errno;
-    char holder[32] = {};
-    [[maybe_unused]] const auto read = ::pread(descriptor_, holder, sizeof holder - 1, 0);
+    const std::string holder = read_holder(descriptor_);
+    const pid_t process = std::atoi(holder.c_str());
+    const bool gone = process > 0 && ::kill(process, 0) != 0 && errno == ESRCH;
+    if (reason == EWOULDBLOCK && gone && tries < 500) {
+      ::usleep(10'000);
+      continue;
+    }
     ::close(descriptor_);
     if (reason != EWOULDBLOCK) {
       throw Error(ErrorKind::io, fmt::format("{} cannot be locked ({})", printable(path), std::strerror(reason)));
     }
-    holder[std::strcspn(holder, "\n")] = '\0';
     throw Error(ErrorKind::usage,
                 fmt::format("another run (process {}) is writing to {}; wait until it is done or choose another --out",
-                            holder[0] != '\0' ? printable(holder) : "unknown", printable(folder)));
+                            holder.empty() ? "unknown" : printable(holder), printable(folder)));
   }
   // The number only serves the sentence above; the lock itself is the flock.
   const std::string process = fmt::format("{}\n", ::getpid());

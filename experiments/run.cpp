@@ -1,11 +1,11 @@
 #include "experiments/run.hpp"
 
 #include <fmt/format.h>
-#include <csignal>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <unordered_set>
@@ -24,8 +24,8 @@ constexpr u64 kFailuresShown = 20;
 
 volatile sig_atomic_t g_signalled = 0;
 
-// For the time of a run: signals that end a program end the run in good order, those of a full disk and of a closed
-// pipe become errors of the call that met them.
+// For the time of a run: signals that end a program end the run in good order, and that of a file-size limit becomes an
+// error of the call that met it.
 class SignalScope {
  public:
   SignalScope() {
@@ -47,8 +47,8 @@ class SignalScope {
   SignalScope& operator=(const SignalScope&) = delete;
 
  private:
-  static constexpr std::array<int, 5> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
-  std::array<struct sigaction, 5> before_{};
+  static constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGXFSZ};
+  std::array<struct sigaction, 4> before_{};
 };
 
 // Memory that the system could still give, in bytes; 0 where it does not say.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <list>
 #include <memory>
 #include <optional>
@@ -224,9 +225,26 @@ class Pool {
   std::vector<Slot> slots_;
 };
 
+// A worker that dies while it is written to is an error of that write, not the end of this process.
+class PipeScope {
+ public:
+  PipeScope() {
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &ignore, &before_);
+  }
+  ~PipeScope() { ::sigaction(SIGPIPE, &before_, nullptr); }
+  PipeScope(const PipeScope&) = delete;
+  PipeScope& operator=(const PipeScope&) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
+
 }  // namespace
 
 bool run_tasks(std::vector<WorkerTask> tasks, const PoolOptions& options, const PoolEvents& events) {
+  const PipeScope pipes;
   return Pool(std::move(tasks), options, events).run();
 }
 

@@ -352,5 +352,21 @@ TEST(Lock, NamesTheProcessThatHoldsIt) {
   EXPECT_EQ(in_child([&] { const FolderLock second(folder.path); }), "");
 }
 
+// As when a runner is killed while it starts a worker: the copy of the descriptor dies a moment later.
+TEST(Lock, WaitsForTheLockOfADeadProcess) {
+  const TemporaryFolder folder;
+  const pid_t runner = ::fork();
+  if (runner == 0) {
+    const FolderLock lock(folder.path);
+    if (::fork() == 0) {
+      ::usleep(300'000);
+      ::_exit(0);
+    }
+    ::_exit(0);
+  }
+  ::waitpid(runner, nullptr, 0);
+  EXPECT_EQ(in_child([&] { const FolderLock second(folder.path); }), "");
+}
+
 }  // namespace
 }  // namespace wcodec
