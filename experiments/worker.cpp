@@ -11,6 +11,7 @@
 #include <new>
 
 #include "core/error.hpp"
+#include "core/sanitized.hpp"
 #include "experiments/store_json.hpp"
 #include "experiments/worker_protocol.hpp"
 
@@ -71,15 +72,13 @@ void time(const WorkerFunctions& functions, const WorkerTask& task) {
   functions.time(task, callbacks);
 }
 
-void bound_memory([[maybe_unused]] u64 mib) {
+void bound_memory(u64 mib) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-#if !defined(__SANITIZE_ADDRESS__)  // whose shadow alone is larger than any limit
-  if (mib != 0) {
+  if (mib != 0 && !kShadowMemory) {
     const rlimit limit{mib << 20, mib << 20};
     ::setrlimit(RLIMIT_AS, &limit);
   }
-#endif
 }
 
 }  // namespace

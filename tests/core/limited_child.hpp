@@ -1,5 +1,5 @@
 // Runs a test's body in a child process with 512 MiB of address space and 25 seconds of processor time: what a hostile
-// file may cost.
+// file may cost. Under sanitizers the limit is on time only.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,16 +10,9 @@
 #include <cstdio>
 #include <exception>
 
-#include "core/types.hpp"
+#include "core/sanitized.hpp"
 
 namespace wcodec {
-
-// Sanitizers reserve terabytes of address space for their shadow: there the limit is on time only.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kLimitsMemory = false;
-#else
-inline constexpr bool kLimitsMemory = true;
-#endif
 
 // Fails the running test when `body` fails an expectation, throws, crashes, or passes a limit. A child and not the test
 // itself, because a limit once lowered stays, and because exhausting it must not take other tests along.
@@ -33,7 +26,7 @@ void within_limits(Body body) {
     const rlimit seconds{25, 25};
     ::alarm(200);
     if (::setrlimit(RLIMIT_CPU, &seconds) != 0) ::_exit(3);
-    if (kLimitsMemory) {
+    if (!kShadowMemory) {
       const rlimit limit{rlim_t{512} << 20, rlim_t{512} << 20};
       if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(3);
     }
