@@ -26,6 +26,7 @@ wcodec_require_pkg(LZ4 liblz4 liblz4-dev)
 wcodec_require_pkg(BROTLIENC libbrotlienc libbrotli-dev)
 wcodec_require_pkg(BROTLIDEC libbrotlidec libbrotli-dev)
 wcodec_require_pkg(XXHASH libxxhash libxxhash-dev)
+wcodec_require_pkg(HWY libhwy libhwy-dev)
 # libdeflate ships no pkg-config file in every release that is in use.
 find_path(LIBDEFLATE_INCLUDE libdeflate.h)
 find_library(LIBDEFLATE_LIBRARY deflate)

@@ -29,6 +29,9 @@ struct CoderOptions {
   u8 tables = 0;  // rans: see rans_coder.cpp
   int contexts = 1;
   int precision = 14;
+  int log2_chunk = 0;  // 0: chosen for each plane
+  int low_bits = -1;   // prefix: uncoded bits of a symbol; −1: chosen for each plane
+  int level = 3;       // zstd
 };
 
 // A row of the registry. `encode` in dry mode is its cost: `out.ledger()` grows by exactly what it would write.

@@ -6,126 +6,98 @@
 namespace wcodec {
 namespace {
 
-u16 load_word(const u8* words, std::size_t index) noexcept {
-  u16 word;
-  std::memcpy(&word, words + 2 * index, 2);
-  return word;
+template <bool kFused>
+u8 step(u32& x, std::size_t context, const RansDecodeTables& tables) noexcept {
+  const int p = tables.precision;
+  const u32 slot = x & ((u32{1} << p) - 1);
+  if constexpr (kFused) {
+    const u32 entry = tables.slots[context << p | slot];
+    x = ((entry >> 20) + 1) * (x >> p) + (entry >> 8 & 0xfff);
+    return static_cast<u8>(entry);
+  } else {
+    const u8 symbol = tables.symbols[context << p | slot];
+    const u32 range = tables.ranges[context << 8 | symbol];
+    x = ((range & 0xffff) + 1) * (x >> p) + slot - (range >> 16);
+    return symbol;
+  }
 }
 
-template <int kLanes, bool kHasContexts, bool kDry>
-std::size_t encode(const u8* symbols, const u8* contexts, std::size_t count, const RansEncodeTable* tables, u32* states,
-                   u16* words_end) noexcept {
-  const int precision = tables[0].precision;
-  u32 x[kLanes];
-  std::fill_n(x, kLanes, kRansLow);
-  std::size_t words = 0;
-  for (std::size_t i = count; i-- > 0;) {
-    const auto& entry = tables[kHasContexts ? contexts[i] : 0].entries[symbols[i]];
-    u32& state = x[i % kLanes];
-    state = rans_encode_step(state, entry, precision, [&](u16 word) {
-      ++words;
-      if constexpr (!kDry) words_end[-static_cast<std::ptrdiff_t>(words)] = word;
-    });
+template <bool kFused>
+bool decode(LaneDecoder& stream, std::size_t lanes, const RansDecodeTables& tables) noexcept {
+  for (std::size_t lane = 0; stream.left > 0; lane = lane + 1 == lanes ? 0 : lane + 1) {
+    u32& x = stream.x[lane];
+    *stream.out++ = step<kFused>(x, stream.contexts ? *stream.contexts++ : 0, tables);
+    --stream.left;
+    if (x >= kLaneLow) continue;
+    if (stream.end - stream.next < 2) return false;
+    u16 word;
+    std::memcpy(&word, stream.next, 2);
+    stream.next += 2;
+    x = x << 16 | word;
   }
-  std::copy_n(x, kLanes, states);
-  return words;
-}
-
-template <int kLanes, bool kHasContexts>
-std::ptrdiff_t decode(const u8* words, std::size_t available, u32* states, const u8* contexts, std::size_t count,
-                      const RansDecodeTable* tables, u8* out) noexcept {
-  const int precision = tables[0].precision;
-  u32 x[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) {
-    x[lane] = states[lane];
-    if (x[lane] < kRansLow) return -1;
-  }
-  std::size_t next = 0, i = 0;
-  // A whole round of lanes takes at most kLanes words, so one check covers it.
-  for (; i + kLanes <= count && next + kLanes <= available; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const RansDecodeTable& table = tables[kHasContexts ? contexts[i + static_cast<std::size_t>(lane)] : 0];
-      out[i + static_cast<std::size_t>(lane)] =
-          rans_decode_step(x[lane], table.symbol_of_slot.data(), table.symbols.data(), precision);
-      // Branch-free: whether a word is due is random.
-      const u32 refilled = x[lane] << 16 | load_word(words, next);
-      const bool due = x[lane] < kRansLow;
-      x[lane] = due ? refilled : x[lane];
-      next += due;
-    }
-  }
-  for (; i < count; ++i) {
-    const std::size_t lane = i % kLanes;
-    const RansDecodeTable& table = tables[kHasContexts ? contexts[i] : 0];
-    out[i] = rans_decode_step(x[lane], table.symbol_of_slot.data(), table.symbols.data(), precision);
-    if (x[lane] < kRansLow) {
-      if (next >= available) return -1;
-      x[lane] = x[lane] << 16 | load_word(words, next++);
-    }
-  }
-  for (int lane = 0; lane < kLanes; ++lane) {
-    if (x[lane] != kRansLow) return -1;
-  }
-  return static_cast<std::ptrdiff_t>(next);
-}
-
-// Calls f<lanes>() for the lane count that a stream has.
-template <class F>
-auto with_lanes(int lanes, F&& f) {
-  switch (lanes) {
-    case 1:
-      return f.template operator()<1>();
-    case 8:
-      return f.template operator()<8>();
-    default:
-      return f.template operator()<32>();
-  }
+  return true;
 }
 
 }  // namespace
 
-RansEncodeTable::RansEncodeTable(const FrequencyTable& table) noexcept : precision(table.precision) {
-  for (std::size_t s = 0; s < 256; ++s) {
-    const u32 f = table.frequency[s];
-    entries[s] = {.reciprocal = f > 1 ? ~u64{0} / f + 1 : 0,
-                  .limit = static_cast<u32>((u64{f} << (32 - precision)) - 1),
-                  .frequency = table.frequency[s],
-                  .start = table.start[s]};
+RansEncodeTables::RansEncodeTables(std::span<const FrequencyTable> contexts)
+    : entries(256 * contexts.size()), precision(contexts[0].precision) {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const FrequencyTable& table = contexts[i / 256];
+    const u32 f = std::max<u32>(table.frequency[i % 256], 1);
+    entries[i] = {.reciprocal = ~u32{0} / f, .frequency = static_cast<u16>(f - 1), .start = table.start[i % 256]};
   }
 }
 
-RansDecodeTable::RansDecodeTable(const FrequencyTable& table)
-    : symbol_of_slot(std::size_t{1} << table.precision), precision(table.precision) {
-  for (std::size_t s = 0; s < 256; ++s) {
-    symbols[s] = {table.frequency[s], table.start[s]};
-    std::memset(symbol_of_slot.data() + table.start[s], static_cast<int>(s), table.frequency[s]);
+RansDecodeTables::RansDecodeTables(std::span<const FrequencyTable> contexts) : precision(contexts[0].precision) {
+  const std::size_t size = std::size_t{1} << precision;
+  if (fused()) {
+    slots.resize(contexts.size() * size);
+  } else {
+    symbols.resize(contexts.size() * size + 3);
+    ranges.resize(contexts.size() * 256);
   }
-}
-
-std::size_t rans_encode(const u8* symbols, const u8* contexts, std::size_t count, const RansEncodeTable* tables,
-                        int lanes, u32* states, u16* words_end) noexcept {
-  return with_lanes(lanes, [&]<int kLanes>() {
-    if (words_end == nullptr) {
-      return contexts ? encode<kLanes, true, true>(symbols, contexts, count, tables, states, words_end)
-                      : encode<kLanes, false, true>(symbols, contexts, count, tables, states, words_end);
+  for (std::size_t k = 0; k < contexts.size(); ++k) {
+    for (u32 s = 0; s < 256; ++s) {
+      const u32 f = contexts[k].frequency[s], start = contexts[k].start[s];
+      if (f == 0) continue;
+      if (fused()) {
+        for (u32 i = 0; i < f; ++i) slots[k * size + start + i] = s | i << 8 | (f - 1) << 20;
+      } else {
+        std::memset(symbols.data() + k * size + start, static_cast<int>(s), f);
+        ranges[k * 256 + s] = (f - 1) | start << 16;
+      }
     }
-    return contexts ? encode<kLanes, true, false>(symbols, contexts, count, tables, states, words_end)
-                    : encode<kLanes, false, false>(symbols, contexts, count, tables, states, words_end);
-  });
+  }
 }
 
-std::ptrdiff_t rans_decode_prefix(const u8* words, std::size_t available, u32* states, const u8* contexts,
-                                  std::size_t count, const RansDecodeTable* tables, int lanes, u8* out) noexcept {
-  return with_lanes(lanes, [&]<int kLanes>() {
-    return contexts ? decode<kLanes, true>(words, available, states, contexts, count, tables, out)
-                    : decode<kLanes, false>(words, available, states, contexts, count, tables, out);
-  });
+std::size_t rans_encode(const u8* symbols, const u8* contexts, std::size_t count, const RansEncodeTables& tables,
+                        int lanes, LaneStates& states, u16* words_end) noexcept {
+  const int p = tables.precision;
+  const auto width = static_cast<std::size_t>(lanes);
+  std::size_t words = 0;
+  for (std::size_t i = count; i-- > 0;) {
+    const auto& entry = tables.entries[(contexts ? std::size_t{contexts[i]} << 8 : 0) | symbols[i]];
+    const u32 f = u32{entry.frequency} + 1;
+    u32 x = states[i % width];
+    // Whether a word leaves is random: no branch on it.
+    const bool full = x >> (32 - p) >= f;
+    if (words_end != nullptr) words_end[-static_cast<std::ptrdiff_t>(words + 1)] = static_cast<u16>(x);
+    words += full;
+    x = full ? x >> 16 : x;
+    u32 quotient = static_cast<u32>(u64{entry.reciprocal} * x >> 32);
+    u32 rest = x - quotient * f;
+    const bool short_by_one = rest >= f;
+    quotient += short_by_one;
+    rest -= short_by_one ? f : 0;
+    states[i % width] = (quotient << p) + rest + entry.start;
+  }
+  return words;
 }
 
-bool rans_decode(const u8* words, std::size_t word_count, u32* states, const u8* contexts, std::size_t count,
-                 const RansDecodeTable* tables, int lanes, u8* out) noexcept {
-  return rans_decode_prefix(words, word_count, states, contexts, count, tables, lanes, out) ==
-         static_cast<std::ptrdiff_t>(word_count);
+bool rans_decode(LaneDecoder& stream, int lanes, const RansDecodeTables& tables) noexcept {
+  return tables.fused() ? decode<true>(stream, static_cast<std::size_t>(lanes), tables)
+                        : decode<false>(stream, static_cast<std::size_t>(lanes), tables);
 }
 
 }  // namespace wcodec

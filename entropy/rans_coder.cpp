@@ -1,10 +1,10 @@
 #include "entropy/rans_coder.hpp"
 
+#include <algorithm>
 #include <array>
-#include <optional>
 #include <vector>
 
-#include "entropy/rans.hpp"
+#include "entropy/chunked_stream.hpp"
 #include "entropy/raw_coder.hpp"
 #include "entropy/scale_contexts.hpp"
 
@@ -17,7 +17,8 @@ enum Tables : u8 { kStoredRaw = 0, kPerTensor = 1, kPerTile = 2, kRowScale = 3, 
 constexpr OptionInfo kOptions[] = {
     {"tables", "tensor", "tensor|tile|row-scale|col-scale|row-col-scale", "which symbols share a frequency table"},
     {"contexts", "32", "2...64", "most contexts for tables keyed on scale; fewer are kept where they do not pay"},
-    {"precision", "14", "8...15", "frequencies are multiples of 2^-precision"}};
+    {"precision", "14", "8...15", "frequencies are multiples of 2^-precision"},
+    kChunkOption};
 
 CoderOptions prepare(const Spec& spec) {
   static constexpr sv kTables[] = {"tensor", "tile", "row-scale", "col-scale", "row-col-scale"};
@@ -29,49 +30,37 @@ CoderOptions prepare(const Spec& spec) {
   }
   out.contexts = static_cast<int>(options.integer("contexts", 2, kMaxContexts));
   out.precision = static_cast<int>(options.integer("precision", kMinPrecision, kMaxPrecision));
+  out.log2_chunk = read_chunk_option(options);
   return out;
 }
 
 ContextKey context_key(u8 tables) noexcept { return static_cast<ContextKey>(tables - kRowScale); }
 
-void write_words(const std::vector<u16>& buffer, std::size_t count, LedgerWriter& out) {
-  const auto* first = reinterpret_cast<const u8*>(buffer.data() + (buffer.size() - count));
-  out.append(LedgerEntry::payload, Bytes(first, 2 * count));
+// A tile has a table and a stream of its own, whatever its size.
+constexpr int kOneChunk = kMaxLog2Chunk;
+
+// A table that knows one symbol leaves nothing to say.
+bool is_constant(const FrequencyTable& table) noexcept {
+  return std::any_of(table.frequency.begin(), table.frequency.end(),
+                     [&](u16 f) { return f == u32{1} << table.precision; });
 }
 
-// Reused between planes of one thread: a plane's words take up to two bytes a symbol.
-std::vector<u16>& word_buffer(std::size_t count) {
-  thread_local std::vector<u16> buffer;
-  if (buffer.size() < count) buffer.resize(count);
-  return buffer;
-}
-
-void encode_stream(std::span<const u8> symbols, const u8* contexts, const std::vector<RansEncodeTable>& tables,
-                   LedgerWriter& out) {
-  const int lanes = rans_lanes(symbols.size());
-  std::array<u32, 32> states{};
-  std::vector<u16>& words = word_buffer(symbols.size());
-  u16* const end = out.dry() ? nullptr : words.data() + words.size();
-  const std::size_t count =
-      rans_encode(symbols.data(), contexts, symbols.size(), tables.data(), lanes, states.data(), end);
-  for (int lane = 0; lane < lanes; ++lane) out.write(LedgerEntry::state, states[static_cast<std::size_t>(lane)]);
-  if (out.dry()) {
-    out.book(LedgerEntry::payload, 2 * count);
-  } else {
-    write_words(words, count, out);
-  }
-}
-
-std::vector<RansEncodeTable> write_tables(std::span<const std::array<u32, 256>> counts, const CoderInput& input,
-                                          int precision, LedgerWriter& out) {
-  std::vector<RansEncodeTable> tables;
+std::vector<FrequencyTable> write_tables(std::span<const std::array<u32, 256>> counts, int bits, int precision,
+                                         LedgerWriter& out) {
+  std::vector<FrequencyTable> tables;
   tables.reserve(counts.size());
-  BitWriter bits;
-  for (const auto& count : counts) {
-    tables.emplace_back(write_table(std::span(count).first(std::size_t{1} << input.geometry.bits), precision, bits));
-  }
-  out.append(LedgerEntry::table, bits.finish());
+  BitWriter packed;
+  for (const auto& count : counts)
+    tables.push_back(write_table(std::span(count).first(std::size_t{1} << bits), precision, packed));
+  out.append(LedgerEntry::table, packed.finish());
   return tables;
+}
+
+void encode_stream(std::span<const u8> symbols, const u8* contexts, const std::vector<FrequencyTable>& tables, int bits,
+                   int log2_chunk, LedgerWriter& out) {
+  if (std::all_of(tables.begin(), tables.end(), is_constant)) return;
+  const RansEncodeTables encoder(tables);
+  encode_chunks(symbols, contexts, {symbols.size(), bits, 0, 0, log2_chunk}, StreamEncoder(encoder), out);
 }
 
 void encode_by_tile(const CoderInput& input, int precision, LedgerWriter& out) {
@@ -81,11 +70,13 @@ void encode_by_tile(const CoderInput& input, int precision, LedgerWriter& out) {
                                                  static_cast<std::size_t>(grid.tile_rows(tile) * grid.tile_cols(tile)));
     std::array<u32, 256> counts{};
     for (const u8 symbol : symbols) ++counts[symbol];
-    encode_stream(symbols, nullptr, write_tables({&counts, 1}, input, precision, out), out);
+    encode_stream(symbols, nullptr, write_tables({&counts, 1}, input.geometry.bits, precision, out),
+                  input.geometry.bits, kOneChunk, out);
   }
 }
 
-void encode_by_context(const CoderInput& input, const ScaleContexts& contexts, int precision, LedgerWriter& out) {
+void encode_by_context(const CoderInput& input, const ScaleContexts& contexts, const CoderOptions& options,
+                       LedgerWriter& out) {
   const std::vector<u8> of_symbol = contexts.count > 1 ? contexts.expand(input.geometry.grid) : std::vector<u8>();
   std::vector<std::array<u32, 256>> counts(static_cast<std::size_t>(contexts.count));
   if (of_symbol.empty()) {
@@ -93,8 +84,14 @@ void encode_by_context(const CoderInput& input, const ScaleContexts& contexts, i
   } else {
     for (std::size_t i = 0; i < input.residuals.size(); ++i) ++counts[of_symbol[i]][input.residuals[i]];
   }
-  encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(),
-                write_tables(counts, input, precision, out), out);
+  const std::vector<FrequencyTable> tables = write_tables(counts, input.geometry.bits, options.precision, out);
+  double implied = 0;
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    implied += implied_bits(std::span(counts[k]).first(std::size_t{1} << input.geometry.bits), tables[k]);
+  const int log2_chunk = choose_log2_chunk(options.log2_chunk, implied / static_cast<double>(input.residuals.size()));
+  out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
+  encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(), tables, input.geometry.bits,
+                log2_chunk, out);
 }
 
 void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
@@ -112,7 +109,7 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
                                 input.zero, input.log_scale, input.residuals, input.geometry.bits);
       write_scale_contexts(contexts, coded);
     }
-    encode_by_context(input, contexts, options.precision, coded);
+    encode_by_context(input, contexts, options, coded);
   }
   if (coded.ledger().total() <= raw_size(input.geometry)) {
     out.append_all(coded);
@@ -122,25 +119,29 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
   }
 }
 
-std::vector<RansDecodeTable> read_tables(ByteReader& in, int count, int bits, int precision) {
-  std::vector<RansDecodeTable> tables;
+std::vector<FrequencyTable> read_tables(ByteReader& in, int count, int bits, int precision) {
+  std::vector<FrequencyTable> tables;
   BitReader reader(in);
-  for (int i = 0; i < count; ++i) tables.emplace_back(read_table(bits, precision, reader));
+  for (int i = 0; i < count; ++i) tables.push_back(read_table(bits, precision, reader));
   reader.finish();
   return tables;
 }
 
-void decode_stream(ByteReader& in, const u8* contexts, const std::vector<RansDecodeTable>& tables, MutBytes symbols) {
-  const int lanes = rans_lanes(symbols.size());
-  std::array<u32, 32> states{};
-  for (int lane = 0; lane < lanes; ++lane) states[static_cast<std::size_t>(lane)] = in.read<u32>("rANS states");
-  const Bytes words = in.peek();
-  const std::ptrdiff_t used = rans_decode_prefix(words.data(), words.size() / 2, states.data(), contexts,
-                                                 symbols.size(), tables.data(), lanes, symbols.data());
-  if (used < 0)
-    throw Error(ErrorKind::corrupt,
-                "rANS stream at offset " + std::to_string(in.position()) + " does not end as it must");
-  in.take(2 * static_cast<std::size_t>(used), "rANS words");
+void decode_stream(ByteReader& in, const u8* contexts, const std::vector<FrequencyTable>& tables, int bits,
+                   int log2_chunk, MutBytes symbols) {
+  if (std::all_of(tables.begin(), tables.end(), is_constant)) {
+    std::array<u8, kMaxContexts> only{};
+    for (std::size_t k = 0; k < tables.size(); ++k) {
+      only[k] = static_cast<u8>(std::max_element(tables[k].frequency.begin(), tables[k].frequency.end()) -
+                                tables[k].frequency.begin());
+    }
+    for (std::size_t i = 0; i < symbols.size(); ++i) symbols[i] = only[contexts ? contexts[i] : 0];
+    return;
+  }
+  const StreamLayout layout{symbols.size(), bits, 0, 0, log2_chunk};
+  const ChunkIndex index = read_chunk_index(in, layout);
+  const RansDecodeTables decoder(tables);
+  decode_chunks(index, layout, 0, layout.chunks(), contexts, StreamDecoder(decoder), symbols.data());
 }
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
@@ -155,7 +156,7 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
   if (tables == kPerTile) {
     for (i64 tile = 0; tile < grid.tiles(); ++tile) {
       const auto size = static_cast<std::size_t>(grid.tile_rows(tile) * grid.tile_cols(tile));
-      decode_stream(in, nullptr, read_tables(in, 1, geometry.bits, precision),
+      decode_stream(in, nullptr, read_tables(in, 1, geometry.bits, precision), geometry.bits, kOneChunk,
                     residuals.subspan(static_cast<std::size_t>(grid.offset(tile)), size));
     }
     return;
@@ -163,8 +164,9 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
   ScaleContexts contexts;
   if (tables != kPerTensor) contexts = read_scale_contexts(context_key(tables), grid, in);
   const std::vector<u8> of_symbol = contexts.count > 1 ? contexts.expand(grid) : std::vector<u8>();
-  decode_stream(in, of_symbol.empty() ? nullptr : of_symbol.data(),
-                read_tables(in, contexts.count, geometry.bits, precision), residuals);
+  const std::vector<FrequencyTable> shared = read_tables(in, contexts.count, geometry.bits, precision);
+  const int log2_chunk = read_log2_chunk(in);
+  decode_stream(in, of_symbol.empty() ? nullptr : of_symbol.data(), shared, geometry.bits, log2_chunk, residuals);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/error.hpp"
+#include "entropy/prefix_coder.hpp"
 #include "entropy/rans_coder.hpp"
 #include "entropy/raw_coder.hpp"
 
@@ -14,7 +15,7 @@ namespace wcodec {
 namespace {
 
 std::vector<const EntropyCoder*>& rows() noexcept {
-  static std::vector<const EntropyCoder*> all = {&kRawCoder, &kRansCoder};
+  static std::vector<const EntropyCoder*> all = {&kRawCoder, &kRansCoder, &kPrefixCoder};
   return all;
 }
 

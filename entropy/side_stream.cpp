@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "entropy/rans.hpp"
+#include "entropy/chunked_stream.hpp"
 
 namespace wcodec {
 namespace {
@@ -17,21 +17,18 @@ std::vector<u8> pack(Bytes values, int bits) {
   return out.finish();
 }
 
+StreamLayout layout_of(u64 count, int bits) noexcept { return {count, bits, 0, 0, kMaxLog2Chunk}; }
+
 std::vector<u8> encode_rans(Bytes values, int bits) {
   std::array<u32, 256> counts{};
   for (const u8 value : values) ++counts[value];
   BitWriter table_bits;
-  const RansEncodeTable table(write_table(std::span(counts).first(std::size_t{1} << bits), kPrecision, table_bits));
-  const int lanes = rans_lanes(values.size());
-  std::array<u32, 32> states{};
-  std::vector<u16> words(values.size());
-  const std::size_t count =
-      rans_encode(values.data(), nullptr, values.size(), &table, lanes, states.data(), words.data() + words.size());
-  ByteWriter out;
-  out.append(table_bits.finish());
-  for (int lane = 0; lane < lanes; ++lane) out.write(states[static_cast<std::size_t>(lane)]);
-  for (std::size_t i = words.size() - count; i < words.size(); ++i) out.write(words[i]);
-  return std::move(out.bytes);
+  const FrequencyTable table = write_table(std::span(counts).first(std::size_t{1} << bits), kPrecision, table_bits);
+  LedgerWriter out;
+  out.append(LedgerEntry::table, table_bits.finish());
+  const RansEncodeTables encoder({&table, 1});
+  encode_chunks(values, nullptr, layout_of(values.size(), bits), StreamEncoder(encoder), out);
+  return out.take();
 }
 
 }  // namespace
@@ -68,16 +65,11 @@ std::vector<u8> read_side_stream(ByteReader& in, u64 count, int bits, int limit,
     BitReader table_bits(in);
     const FrequencyTable frequencies = read_table(bits, kPrecision, table_bits);
     table_bits.finish();
-    const RansDecodeTable table(frequencies);
-    const int lanes = rans_lanes(count);
-    std::array<u32, 32> states{};
-    for (int lane = 0; lane < lanes; ++lane) states[static_cast<std::size_t>(lane)] = in.read<u32>(what);
+    const StreamLayout layout = layout_of(count, bits);
+    const ChunkIndex index = read_chunk_index(in, layout);
+    const RansDecodeTables table({&frequencies, 1});
     values.resize(count);
-    const Bytes rest = in.peek();
-    const std::ptrdiff_t used =
-        rans_decode_prefix(rest.data(), rest.size() / 2, states.data(), nullptr, count, &table, lanes, values.data());
-    if (used < 0) throw corrupt("its rANS stream does not end as it must");
-    in.take(2 * static_cast<std::size_t>(used), what);
+    decode_chunks(index, layout, 0, layout.chunks(), nullptr, StreamDecoder(table), values.data());
   } else {
     throw corrupt("unknown kind");
   }

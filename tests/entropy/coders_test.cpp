@@ -8,8 +8,8 @@
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
+#include "entropy/frequency_table.hpp"
 #include "entropy/log2_cost.hpp"
-#include "entropy/rans.hpp"
 #include "entropy/registry.hpp"
 #include "entropy/scale_contexts.hpp"
 #include "entropy/side_stream.hpp"
@@ -93,47 +93,6 @@ TEST(FrequencyTable, IsSmallWhereFewSymbolsOccur) {
   EXPECT_LE(out.finish().size(), 10u);
 }
 
-TEST(Rans, RoundTripsEveryLengthLaneAndPrecision) {
-  for (const int precision : {8, 11, 12, 14, 15}) {
-    for (const int lanes : {1, 8, 32}) {
-      for (const std::size_t length : {1, 2, 7, 8, 31, 32, 33, 63, 64, 65, 1000, 4097}) {
-        const auto symbols = residuals(1, static_cast<i64>(length), 8, 20, 0, length);
-        BitWriter bits;
-        const FrequencyTable frequencies = write_table(count(symbols, 8), precision, bits);
-        const RansEncodeTable encoder(frequencies);
-        const RansDecodeTable decoder(frequencies);
-        std::array<u32, 32> states{};
-        std::vector<u16> words(length);
-        const std::size_t used =
-            rans_encode(symbols.data(), nullptr, length, &encoder, lanes, states.data(), words.data() + length);
-        std::array<u32, 32> dry_states{};
-        EXPECT_EQ(rans_encode(symbols.data(), nullptr, length, &encoder, lanes, dry_states.data(), nullptr), used);
-        EXPECT_EQ(states, dry_states);
-        const auto* first = reinterpret_cast<const u8*>(words.data() + length - used);
-        std::vector<u8> back(length);
-        ASSERT_TRUE(rans_decode(first, used, states.data(), nullptr, length, &decoder, lanes, back.data()));
-        ASSERT_EQ(back, symbols);
-        // Words missing or left over, and a wrong state, are noticed.
-        if (used > 0) {
-          EXPECT_FALSE(rans_decode(first, used - 1, states.data(), nullptr, length, &decoder, lanes, back.data()));
-        }
-        states[0] = 0xffff;
-        EXPECT_FALSE(rans_decode(first, used, states.data(), nullptr, length, &decoder, lanes, back.data()));
-      }
-    }
-  }
-}
-
-TEST(Rans, OneSymbolCostsNoWords) {
-  const std::vector<u8> symbols(100000, 7);
-  BitWriter bits;
-  const FrequencyTable frequencies = write_table(count(symbols, 8), 15, bits);
-  EXPECT_EQ(frequencies.frequency[7], 1u << 15);
-  const RansEncodeTable encoder(frequencies);
-  std::array<u32, 32> states{};
-  EXPECT_EQ(rans_encode(symbols.data(), nullptr, symbols.size(), &encoder, 32, states.data(), nullptr), 0u);
-}
-
 struct Plane {
   PlaneGeometry geometry;
   std::vector<u8> residual, symbols;
@@ -165,7 +124,12 @@ const char* const kSpecs[] = {"raw",
                               "rans:tables=col-scale",
                               "rans:tables=row-col-scale,contexts=64",
                               "rans:precision=8",
-                              "rans:tables=row-scale,precision=15"};
+                              "rans:tables=row-scale,precision=15",
+                              "rans:precision=12,chunk=1024",
+                              "prefix",
+                              "prefix:low=0",
+                              "prefix:low=4,chunk=4096",
+                              "prefix:low=7"};
 
 class EveryCoder : public ::testing::TestWithParam<const char*> {};
 

@@ -13,7 +13,7 @@ PRECISION = 14
 IDS = {"raw": 0, "rans:tables=tensor": 1}
 STORED_RAW, TENSOR = 0, 1
 
-Piece = tuple[str, bytes]  # the ledger entry that books these bytes, and the bytes
+Piece = rans.Piece
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,26 @@ def encode_raw(planes: list[Residuals]) -> list[list[Piece]]:
 
 def encode_rans(planes: list[Residuals]) -> list[list[Piece]]:
     """One table and one stream a plane, or the residuals packed unless that is larger; planes of equal length."""
-    tables = [frequency.choose_table(np.bincount(p.symbols, minlength=1 << p.bits), PRECISION) for p in planes]
-    streams = rans.encode([p.symbols for p in planes], [table.frequencies for table in tables], PRECISION)
+    all_counts = [np.bincount(plane.symbols, minlength=1 << plane.bits) for plane in planes]
+    tables = [frequency.choose_table(counts, PRECISION) for counts in all_counts]
+    log2_chunks = []
+    for plane, counts, table in zip(planes, all_counts, tables, strict=True):
+        used = counts > 0
+        implied = (counts[used] * (PRECISION - np.log2(table.frequencies[used]))).sum()
+        log2_chunks.append(rans.choose_log2_chunk(implied / plane.symbols.size))
+    jobs = [
+        rans.Job(plane.symbols, plane.bits, table.frequencies, log2_chunk)
+        for plane, table, log2_chunk in zip(planes, tables, log2_chunks, strict=True)
+    ]
     pieces = []
-    for plane, table, stream in zip(planes, tables, streams, strict=True):
+    for job, table, stream in zip(jobs, tables, rans.encode(jobs, PRECISION), strict=True):
         coded = [
             ("header", bytes([TENSOR, PRECISION])),
             ("table", table.bits.to_bytes()),
-            ("state", stream.states),
-            ("payload", stream.words),
+            ("header", bytes([job.log2_chunk])),
+            *stream,
         ]
-        stored = [("header", bytes([STORED_RAW])), ("payload", pack(plane.symbols, plane.bits))]
+        stored = [("header", bytes([STORED_RAW])), ("payload", pack(job.symbols, job.bits))]
         pieces.append(coded if size(coded) < size(stored) else stored)
     return pieces
 

@@ -91,14 +91,26 @@ def read_table(reader: Reader, bits: int, precision: int) -> list[int]:
     return normalise(weights, precision).tolist()
 
 
-def read_stream(reader: Reader, count: int, frequencies: list[int], precision: int) -> list[int]:
-    """Symbols of a rANS stream with one table."""
-    lanes = 32 if count >= 8192 else 8 if count >= 1024 else 1
-    states = list(struct.unpack(f"<{lanes}I", reader.take(4 * lanes)))
+def read_states(reader: Reader, lanes: int) -> list[int]:
+    """First states of a chunk's lanes."""
+    if lanes < 32:
+        return list(struct.unpack(f"<{lanes}I", reader.take(4 * lanes)))
+    widths = read_packed(reader, 32, 4)
+    low = struct.unpack("<32H", reader.take(64))
+    states = [(1 << width | reader.bits(width)) << 16 | word for width, word in zip(widths, low, strict=True)]
+    reader.end_of_bits()
+    return states
+
+
+def read_chunk(reader: Reader, count: int, bits: int, frequencies: list[int], precision: int) -> list[int]:
+    """Symbols of one chunk."""
+    lanes = 32 if count >= 2048 else 8 if count >= 512 else 1
+    states = read_states(reader, lanes)
+    slots = 16 // bits if lanes == 32 else 0
     of_slot = [s for s, f in enumerate(frequencies) for _ in range(f)]
     starts = [sum(frequencies[:s]) for s in range(len(frequencies))]
     symbols = []
-    for i in range(count):
+    for i in range(count - 32 * slots):
         x = states[i % lanes]
         slot = x % (1 << precision)
         s = of_slot[slot]
@@ -107,7 +119,26 @@ def read_stream(reader: Reader, count: int, frequencies: list[int], precision: i
             x = x << 16 | struct.unpack("<H", reader.take(2))[0]
         states[i % lanes] = x
         symbols.append(s)
-    assert all(x == 1 << 16 for x in states)
+    assert all(x >> slots * bits == (1 << 16) >> slots * bits for x in states)
+    return symbols + [x >> slot * bits & (1 << bits) - 1 for slot in range(slots) for x in states]
+
+
+def read_stream(
+    reader: Reader, count: int, bits: int, frequencies: list[int], precision: int, log2_chunk: int = 26
+) -> list[int]:
+    """Symbols of a stream of chunks with one table."""
+    if max(frequencies) == 1 << precision:
+        return [frequencies.index(max(frequencies))] * count
+    lengths = [min(1 << log2_chunk, count - first) for first in range(0, count, 1 << log2_chunk)]
+    sizes = [reader.varint()] * len(lengths)
+    if len(lengths) > 1:
+        width = reader.u8()
+        sizes = [sizes[0] + more for more in read_packed(reader, len(lengths), width)]
+    symbols = []
+    for length, size in zip(lengths, sizes, strict=True):
+        end = reader.at + size
+        symbols += read_chunk(reader, length, bits, frequencies, precision)
+        assert reader.at == end
     return symbols
 
 
@@ -125,7 +156,7 @@ def read_side_stream(reader: Reader, count: int, bits: int) -> list[int]:
         return [reader.u8()] * count
     if kind == 1:
         return read_packed(reader, count, bits)
-    return read_stream(reader, count, read_table(reader, bits, 12), 12)
+    return read_stream(reader, count, bits, read_table(reader, bits, 12), 12)
 
 
 def read_residuals(reader: Reader, coder: int, count: int, bits: int) -> list[int]:
@@ -134,7 +165,8 @@ def read_residuals(reader: Reader, coder: int, count: int, bits: int) -> list[in
         tables = reader.u8()
         if tables == 1:
             precision = reader.u8()
-            return read_stream(reader, count, read_table(reader, bits, precision), precision)
+            table = read_table(reader, bits, precision)
+            return read_stream(reader, count, bits, table, precision, reader.u8())
         assert tables == 0
     return read_packed(reader, count, bits)
 

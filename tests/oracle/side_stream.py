@@ -18,7 +18,7 @@ def write(values: np.ndarray, width: int) -> bytes:
     if (values == values[0]).all():
         return bytes([CONSTANT, values[0]])
     table = frequency.choose_table(np.bincount(values, minlength=1 << width), PRECISION)
-    (stream,) = rans.encode([values], [table.frequencies], PRECISION)
-    coded = table.bits.to_bytes() + stream.states + stream.words
+    (stream,) = rans.encode([rans.Job(values, width, table.frequencies)], PRECISION)
+    coded = table.bits.to_bytes() + b"".join(content for _, content in stream)
     packed = pack(values, width)
     return bytes([CODED]) + coded if len(coded) < len(packed) else bytes([PACKED]) + packed
