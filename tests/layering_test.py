@@ -23,7 +23,7 @@ LAYERS = (
     ("predictors", "transforms"),
     ("entropy",),
     ("codec",),
-    ("baselines",),
+    ("api", "baselines"),
     ("experiments",),
     ("tools", "python"),
 )
@@ -157,7 +157,7 @@ def compile_alone(root: Path, header: Path, memory: Path) -> str:
     passed = memory / key
     if passed.exists():
         return ""
-    command = [COMPILER, *FLAGS, f"-I{root}", f"-I{root}/build/generated", "-"]
+    command = [COMPILER, *FLAGS, f"-I{root}", f"-I{root}/api", f"-I{root}/build/generated", "-"]
     run = subprocess.run(command, input=f'#include "{header}"\n', capture_output=True, text=True)
     if run.returncode == 0:
         memory.mkdir(parents=True, exist_ok=True)

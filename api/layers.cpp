@@ -1,0 +1,265 @@
+// One layer to a record and back.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+#include "api/options.hpp"
+#include "api/status.hpp"
+#include "codec/record_info.hpp"
+#include "core/dtype.hpp"
+
+using namespace wcodec;
+
+struct wcodec_encoder {
+  TileShape tile;
+  std::vector<PredictorChoice> modes;
+  CoderChoice coder;
+  u64 max_weights;
+};
+
+struct wcodec_decoder {
+  u64 max_weights;
+};
+
+namespace {
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - begun_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begun_ = Clock::now();
+};
+
+bool is_dtype(wcodec_dtype dtype) noexcept { return dtype >= WCODEC_BOOL && dtype <= WCODEC_C64; }
+
+const DTypeInfo& checked(wcodec_dtype dtype) {
+  if (!is_dtype(dtype)) throw Error(ErrorKind::usage, fmt::format("{} is no wcodec_dtype", static_cast<int>(dtype)));
+  return info(static_cast<DType>(dtype));
+}
+
+// rows · cols, of at most `max_weights` elements.
+u64 checked_weights(u64 rows, u64 cols, u64 max_weights) {
+  if (rows > max_weights || cols > max_weights || (cols != 0 && rows > max_weights / cols)) {
+    throw Error(ErrorKind::limit, fmt::format("{} x {} elements are above the limit of {} (option max_weights)", rows,
+                                              cols, max_weights));
+  }
+  return rows * cols;
+}
+
+// Elements of a few bits must be such: a coder that ignores the upper bits would not give them back.
+void check_narrow(const DTypeInfo& d, Bytes elements) {
+  if (d.bits >= 8) return;
+  const int half = 1 << (d.bits - 1);
+  const auto wrong = [&](u8 byte) {
+    const int value = d.number == NumberClass::signed_int ? static_cast<i8>(byte) + half : byte;
+    return value < 0 || value >= 2 * half;
+  };
+  const auto at = std::find_if(elements.begin(), elements.end(), wrong);
+  if (at != elements.end()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("element {} is 0x{:02x}, which is no {}", at - elements.begin(), *at, d.name));
+  }
+}
+
+struct Layer {
+  wcodec_dtype dtype;
+  u64 rows, cols;
+  const void* elements;
+  std::size_t size;
+};
+
+struct Encoded {
+  std::vector<u8> bytes;
+  wcodec_stats stats;
+};
+
+Encoded encode(const wcodec_encoder* encoder, const Layer& layer) {
+  const Stopwatch watch;
+  api::require(encoder, "encoder");
+  const DTypeInfo& d = checked(layer.dtype);
+  const u64 weights = checked_weights(layer.rows, layer.cols, encoder->max_weights);
+  if (layer.size != weights * static_cast<u64>(d.memory_bytes)) {
+    throw Error(ErrorKind::usage, fmt::format("{} x {} elements of {} take {} bytes, not {}", layer.rows, layer.cols,
+                                              d.name, weights * static_cast<u64>(d.memory_bytes), layer.size));
+  }
+  if (layer.size != 0) api::require(layer.elements, "elements");
+  const Bytes elements(static_cast<const u8*>(layer.elements), layer.size);
+  check_narrow(d, elements);
+  const QuantizedTensor tensor{static_cast<i64>(layer.rows),
+                               static_cast<i64>(layer.cols),
+                               word_format(d),
+                               {elements.begin(), elements.end()},
+                               {}};
+  EncodedTensor tensor_record = encode_tensor(tensor, encoder->tile, encoder->modes, encoder->coder);
+  Encoded encoded{std::move(tensor_record.bytes), {0, tensor.symbol_bytes(), 0, weights, 1, 0, {}}};
+  encoded.stats.encoded_bytes = encoded.bytes.size();
+  std::copy(tensor_record.ledger.bytes.begin(), tensor_record.ledger.bytes.end(), encoded.stats.ledger);
+  encoded.stats.seconds = watch.seconds();
+  return encoded;
+}
+
+// Planes that are stored as they are, everything that stands beside them, and room to spare for how a coder cuts its
+// streams: a coder that finds nothing better stores a plane at its width.
+u64 bound(const wcodec_encoder& encoder, const DTypeInfo& d, u64 rows, u64 cols, u64 weights) {
+  const TileGrid grid{static_cast<i64>(rows), static_cast<i64>(cols), encoder.tile};
+  const u64 tiles = weights == 0 ? 0 : static_cast<u64>(grid.tiles());
+  u64 plane_params = 0, tile_params = 0;
+  for (const PredictorChoice& mode : encoder.modes) {
+    const u64 params = mode.row->param_bytes(encoder.tile.rows, encoder.tile.cols, mode.option);
+    if (mode.row->scope == ParamScope::plane) plane_params += params;
+    if (mode.row->scope == ParamScope::tile) tile_params = std::max(tile_params, params);
+  }
+  const u64 plane = weights + tiles * (1 + tile_params) + plane_params + weights / 64 + 256;
+  return 64 + 2 * encoder.modes.size() + plane_layout(word_format(d)).size() * plane;
+}
+
+wcodec_record_info public_info(const RecordInfo& record) {
+  const DTypeInfo& d = info(record.dtype);
+  return {0,
+          static_cast<wcodec_dtype>(record.dtype),
+          static_cast<u64>(record.rows),
+          static_cast<u64>(record.cols),
+          static_cast<u32>(record.tile.rows),
+          static_cast<u32>(record.tile.cols),
+          static_cast<u64>(record.rows) * static_cast<u64>(record.cols) * static_cast<u64>(d.memory_bytes)};
+}
+
+Bytes record_bytes(const void* record, std::size_t size) {
+  if (size != 0) api::require(record, "record");
+  return {static_cast<const u8*>(record), size};
+}
+
+}  // namespace
+
+size_t wcodec_dtype_size(wcodec_dtype dtype) {
+  return is_dtype(dtype) ? static_cast<size_t>(info(static_cast<DType>(dtype)).memory_bytes) : 0;
+}
+
+const char* wcodec_dtype_name(wcodec_dtype dtype) {
+  return is_dtype(dtype) ? info(static_cast<DType>(dtype)).name.data() : nullptr;  // literals, so terminated
+}
+
+wcodec_status wcodec_dtype_parse(const char* name, wcodec_dtype* dtype) {
+  return api::guarded([&] {
+    api::require(name, "name");
+    api::require(dtype, "dtype");
+    const auto parsed = parse_dtype(name);
+    if (!parsed) throw Error(ErrorKind::usage, fmt::format("unknown dtype '{}'", printable(name)));
+    *dtype = static_cast<wcodec_dtype>(*parsed);
+  });
+}
+
+const char* wcodec_ledger_name(size_t entry) {
+  static_assert(WCODEC_LEDGER_ENTRIES == kLedgerEntries);
+  return entry < kLedgerEntries ? kLedgerColumns[entry].data() : nullptr;
+}
+
+wcodec_status wcodec_encoder_create(const wcodec_options* options, wcodec_encoder** encoder) {
+  return api::guarded([&] {
+    api::require(encoder, "encoder");
+    const wcodec_options& chosen = api::or_defaults(options);
+    const std::vector<std::string> none = {"none"};
+    *encoder =
+        new wcodec_encoder{parse_tile(chosen.tile.empty() ? api::kDefaultTile : chosen.tile),
+                           parse_mode_set(chosen.modes.empty() ? none : chosen.modes),
+                           parse_coder(chosen.coder.empty() ? api::kDefaultCoder : chosen.coder), chosen.max_weights};
+  });
+}
+
+void wcodec_encoder_destroy(wcodec_encoder* encoder) { delete encoder; }
+
+wcodec_status wcodec_encode_bound(const wcodec_encoder* encoder, wcodec_dtype dtype, uint64_t rows, uint64_t cols,
+                                  size_t* size) {
+  return api::guarded([&] {
+    api::require(encoder, "encoder");
+    api::require(size, "bound");
+    const DTypeInfo& d = checked(dtype);
+    *size = bound(*encoder, d, rows, cols, checked_weights(rows, cols, encoder->max_weights));
+  });
+}
+
+wcodec_status wcodec_encode_layer(const wcodec_encoder* encoder, wcodec_dtype dtype, uint64_t rows, uint64_t cols,
+                                  const void* elements, size_t size, void* record, size_t capacity, size_t* record_size,
+                                  wcodec_stats* stats) {
+  return api::guarded([&] {
+    api::require(record_size, "record_size");
+    api::check_struct(stats, "stats");
+    if (capacity != 0) api::require(record, "record");
+    const Encoded encoded = encode(encoder, {dtype, rows, cols, elements, size});
+    *record_size = encoded.bytes.size();
+    if (capacity < encoded.bytes.size()) {
+      throw api::BufferTooSmall{
+          fmt::format("the record takes {} bytes, the buffer has {}", encoded.bytes.size(), capacity)};
+    }
+    std::memcpy(record, encoded.bytes.data(), encoded.bytes.size());
+    api::fill_struct(stats, encoded.stats);
+  });
+}
+
+wcodec_status wcodec_encode_layer_alloc(const wcodec_encoder* encoder, wcodec_dtype dtype, uint64_t rows, uint64_t cols,
+                                        const void* elements, size_t size, void** record, size_t* record_size,
+                                        wcodec_stats* stats) {
+  return api::guarded([&] {
+    api::require(record, "record");
+    api::require(record_size, "record_size");
+    api::check_struct(stats, "stats");
+    const Encoded encoded = encode(encoder, {dtype, rows, cols, elements, size});
+    void* memory = std::malloc(encoded.bytes.size());
+    if (memory == nullptr) throw std::bad_alloc();
+    std::memcpy(memory, encoded.bytes.data(), encoded.bytes.size());
+    *record = memory;
+    *record_size = encoded.bytes.size();
+    api::fill_struct(stats, encoded.stats);
+  });
+}
+
+void wcodec_free(void* memory) { std::free(memory); }
+
+wcodec_status wcodec_describe_record(const void* record, size_t record_size, wcodec_record_info* info) {
+  return api::guarded([&] {
+    api::require(info, "info");
+    api::check_struct(info, "info");
+    api::fill_struct(info, public_info(describe_record(record_bytes(record, record_size), u64{1} << 48)));
+  });
+}
+
+wcodec_status wcodec_decoder_create(const wcodec_options* options, wcodec_decoder** decoder) {
+  return api::guarded([&] {
+    api::require(decoder, "decoder");
+    *decoder = new wcodec_decoder{api::or_defaults(options).max_weights};
+  });
+}
+
+void wcodec_decoder_destroy(wcodec_decoder* decoder) { delete decoder; }
+
+wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* record, size_t record_size, void* elements,
+                                  size_t size, wcodec_record_info* info, wcodec_stats* stats) {
+  return api::guarded([&] {
+    const Stopwatch watch;
+    api::require(decoder, "decoder");
+    api::check_struct(info, "info");
+    api::check_struct(stats, "stats");
+    const Bytes bytes = record_bytes(record, record_size);
+    const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
+    if (size < described.decoded_bytes) {
+      api::fill_struct(info, described);
+      throw api::BufferTooSmall{
+          fmt::format("the layer takes {} bytes, the buffer has {}", described.decoded_bytes, size)};
+    }
+    if (size > described.decoded_bytes) {
+      throw Error(ErrorKind::usage, fmt::format("the layer takes {} bytes, not {}", described.decoded_bytes, size));
+    }
+    if (size != 0) api::require(elements, "elements");
+    const QuantizedTensor tensor = decode_tensor(bytes, decoder->max_weights);
+    if (tensor.words.size() != size) throw Error(ErrorKind::internal, "a record decoded to another size than it says");
+    if (size != 0) std::memcpy(elements, tensor.words.data(), size);
+    api::fill_struct(info, described);
+    api::fill_struct(stats,
+                     wcodec_stats{0, tensor.symbol_bytes(), record_size, tensor.weights(), 1, watch.seconds(), {}});
+  });
+}

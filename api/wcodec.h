@@ -1,0 +1,195 @@
+/* wcodec: lossless compression of neural-network weights. The C interface of libwcodec.so.
+ *
+ * Shapes. A layer is a matrix of rows × cols elements, row-major, little-endian, without gaps. A tensor of other rank
+ * is seen as a matrix: rows is the product of all dimensions but the last. Either may be 0. Sizes are bytes unless a
+ * name says otherwise; `rows`, `cols` and `weights` count elements.
+ *
+ * Errors. Functions that can fail return a wcodec_status. On anything but WCODEC_OK the calling thread's
+ * wcodec_last_error() says what, and where. No output is touched then, except where a function says so: never half a
+ * layer, never half a file. Nothing is thrown, and out of memory is a status like any other.
+ *
+ * Ownership. Handles are the caller's, each to be given to its own …_destroy or …_close, which take NULL. Strings and
+ * structures that are handed out belong to the library and live as long as the handle, or as said. Memory handed out by
+ * a function with `alloc` in its name goes to wcodec_free. Nothing keeps a pointer to an argument after it returns.
+ *
+ * Threads. Every function may be called from any thread. A handle whose parameter is `const` may be used by many
+ * threads at once; any other handle by one at a time. Errors are kept for each thread apart.
+ *
+ * Stability. Symbols are versioned; what is here keeps its meaning while the library's major version stays, and new
+ * members are added at the ends of structures only, whose `struct_size` the caller sets to sizeof. The formats that are
+ * written are those of docs/format.md and have versions of their own. */
+#ifndef WCODEC_H
+#define WCODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#error "wcodec knows ELF platforms only"
+#endif
+#define WCODEC_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WCODEC_VERSION_MAJOR 0
+#define WCODEC_VERSION_MINOR 1
+#define WCODEC_VERSION_PATCH 0
+
+/* Of the library that is loaded, "0.1.0". */
+WCODEC_API const char* wcodec_version(void);
+
+/* ---- Errors ---------------------------------------------------------------------------------------------------- */
+
+typedef enum wcodec_status {
+  WCODEC_OK = 0,
+  WCODEC_USAGE = 1,                 /* wrong arguments, or an unknown name */
+  WCODEC_CONFIG = 2,                /* an experiment file says something that cannot be done */
+  WCODEC_NOT_FOUND = 3,             /* a file, layer or package is absent */
+  WCODEC_IO = 4,                    /* the operating system refused or failed */
+  WCODEC_TRUNCATED = 5,             /* the input ends before it should */
+  WCODEC_CORRUPT = 6,               /* the input contradicts itself or its checksum */
+  WCODEC_UNSUPPORTED = 7,           /* well-formed, but nothing that this build can do */
+  WCODEC_LIMIT = 8,                 /* a bound set by the options would be exceeded */
+  WCODEC_INTERNAL = 9,              /* a promise of the library's own was broken: please report it */
+  WCODEC_CANCELLED = 10,            /* the progress callback asked to stop */
+  WCODEC_OUT_OF_MEMORY = 11,        /* an allocation failed */
+  WCODEC_BUFFER_TOO_SMALL = 12,     /* the caller's buffer does not hold the answer, whose size is reported */
+  WCODEC_STATUS_IS_INT = 0x7fffffff /* not a status: gives the type the range of an int */
+} wcodec_status;
+
+typedef struct wcodec_error {
+  wcodec_status status;
+  const char* message; /* one sentence: file, what, where */
+  const char* file;    /* as it was named by the caller; "" when no file is concerned */
+  const char* layer;   /* "" when no single layer is concerned; control characters as \xNN */
+  int64_t offset;      /* byte in the file or record; -1 when unknown */
+} wcodec_error;
+
+/* The last failure on this thread (status WCODEC_OK before the first). Never null; valid until the thread's next call
+ * that fails, or the thread's end. Long texts are cut. */
+WCODEC_API const wcodec_error* wcodec_last_error(void);
+/* "corrupt", "not found", …; "unknown status" for a number that is none. */
+WCODEC_API const char* wcodec_status_name(wcodec_status status);
+
+/* ---- Element types --------------------------------------------------------------------------------------------- */
+
+/* Numbers are used in files. Types of 4 to 6 bits take a byte an element in memory: unsigned ones 0 … 2^b - 1, signed
+ * ones sign-extended. */
+typedef enum wcodec_dtype {
+  WCODEC_BOOL = 0,
+  WCODEC_U8 = 1,
+  WCODEC_I8 = 2,
+  WCODEC_U16 = 3,
+  WCODEC_I16 = 4,
+  WCODEC_U32 = 5,
+  WCODEC_I32 = 6,
+  WCODEC_U64 = 7,
+  WCODEC_I64 = 8,
+  WCODEC_F8_E4M3 = 9,
+  WCODEC_F8_E5M2 = 10,
+  WCODEC_F16 = 11,
+  WCODEC_BF16 = 12,
+  WCODEC_F32 = 13,
+  WCODEC_F64 = 14,
+  WCODEC_U4 = 15,
+  WCODEC_I4 = 16,
+  WCODEC_U5 = 17,
+  WCODEC_I5 = 18,
+  WCODEC_U6 = 19,
+  WCODEC_I6 = 20,
+  WCODEC_F8_E8M0 = 21,
+  WCODEC_C64 = 22,
+  WCODEC_DTYPE_IS_INT = 0x7fffffff /* not a type: gives wcodec_dtype the range of an int */
+} wcodec_dtype;
+
+/* Bytes an element takes in memory; 0 for a number that is no type. */
+WCODEC_API size_t wcodec_dtype_size(wcodec_dtype dtype);
+/* The spelling of safetensors, "BF16"; NULL for a number that is no type. */
+WCODEC_API const char* wcodec_dtype_name(wcodec_dtype dtype);
+WCODEC_API wcodec_status wcodec_dtype_parse(const char* name, wcodec_dtype* dtype);
+
+/* ---- Options --------------------------------------------------------------------------------------------------- */
+
+/* What may be chosen, as text: keys are those of wcodec_option_key. NULL for options anywhere means all defaults. */
+typedef struct wcodec_options wcodec_options;
+
+WCODEC_API wcodec_status wcodec_options_create(wcodec_options** options);
+WCODEC_API void wcodec_options_destroy(wcodec_options* options);
+/* Checked at once: WCODEC_USAGE names the nearest key, or what a value may be. */
+WCODEC_API wcodec_status wcodec_options_set(wcodec_options* options, const char* key, const char* value);
+/* Keys and what they mean, for index 0, 1, …; NULL behind the last. */
+WCODEC_API const char* wcodec_option_key(size_t index);
+WCODEC_API const char* wcodec_option_help(size_t index);
+
+/* ---- Accounts -------------------------------------------------------------------------------------------------- */
+
+#define WCODEC_LEDGER_ENTRIES 12
+
+typedef struct wcodec_stats {
+  size_t struct_size;    /* set by the caller */
+  uint64_t source_bytes; /* of the layer's elements, those of 4 to 6 bits at that width; of all files of a checkpoint */
+  uint64_t encoded_bytes; /* of the record or the container: the sum of the ledger */
+  uint64_t weights;       /* elements */
+  uint64_t layers;        /* 1 for a layer */
+  double seconds;
+  uint64_t ledger[WCODEC_LEDGER_ENTRIES]; /* where encoded_bytes went; all 0 after decoding a layer */
+} wcodec_stats;
+
+/* "payload_bytes", "table_bytes", …; NULL from WCODEC_LEDGER_ENTRIES on. */
+WCODEC_API const char* wcodec_ledger_name(size_t entry);
+
+/* ---- One layer to bytes and back ------------------------------------------------------------------------------- */
+
+/* Uses the options tile, modes, coder (or preset), max_weights. */
+typedef struct wcodec_encoder wcodec_encoder;
+
+WCODEC_API wcodec_status wcodec_encoder_create(const wcodec_options* options, wcodec_encoder** encoder);
+WCODEC_API void wcodec_encoder_destroy(wcodec_encoder* encoder);
+
+/* The most bytes that the record of such a layer can take. */
+WCODEC_API wcodec_status wcodec_encode_bound(const wcodec_encoder* encoder, wcodec_dtype dtype, uint64_t rows,
+                                             uint64_t cols, size_t* bound);
+
+/* Writes the record of a layer to `record`. `size` must be rows · cols · wcodec_dtype_size(dtype). With
+ * WCODEC_BUFFER_TOO_SMALL `*record_size` is what it takes, and nothing has been written; a capacity of
+ * wcodec_encode_bound always suffices. `stats` may be NULL. */
+WCODEC_API wcodec_status wcodec_encode_layer(const wcodec_encoder* encoder, wcodec_dtype dtype, uint64_t rows,
+                                             uint64_t cols, const void* elements, size_t size, void* record,
+                                             size_t capacity, size_t* record_size, wcodec_stats* stats);
+/* The same into memory of the library's: `*record` goes to wcodec_free. */
+WCODEC_API wcodec_status wcodec_encode_layer_alloc(const wcodec_encoder* encoder, wcodec_dtype dtype, uint64_t rows,
+                                                   uint64_t cols, const void* elements, size_t size, void** record,
+                                                   size_t* record_size, wcodec_stats* stats);
+WCODEC_API void wcodec_free(void* memory);
+
+typedef struct wcodec_record_info {
+  size_t struct_size; /* set by the caller */
+  /* A record keeps the format of its words: BOOL and F8_E8M0 come back as U8, C64 as U64. */
+  wcodec_dtype dtype;
+  uint64_t rows, cols;
+  uint32_t tile_rows, tile_cols;
+  uint64_t decoded_bytes; /* rows · cols · wcodec_dtype_size(dtype) */
+} wcodec_record_info;
+
+/* What the beginning of a record says, not yet held against its checksum: enough to provide a buffer. */
+WCODEC_API wcodec_status wcodec_describe_record(const void* record, size_t record_size, wcodec_record_info* info);
+
+/* Uses the option max_weights. */
+typedef struct wcodec_decoder wcodec_decoder;
+
+WCODEC_API wcodec_status wcodec_decoder_create(const wcodec_options* options, wcodec_decoder** decoder);
+WCODEC_API void wcodec_decoder_destroy(wcodec_decoder* decoder);
+
+/* Decodes a record into `elements`. `size` must be exactly decoded_bytes, otherwise WCODEC_BUFFER_TOO_SMALL (or
+ * WCODEC_USAGE, if it is larger). `info` and `stats` may be NULL. A record may come from anywhere. */
+WCODEC_API wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* record, size_t record_size,
+                                             void* elements, size_t size, wcodec_record_info* info,
+                                             wcodec_stats* stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
