@@ -19,11 +19,12 @@ enum class ErrorKind : u8 {
   unsupported,  // well-formed, but not something this build can do
   limit,        // a bound set by the caller would be exceeded
   internal,     // a promise of ours was broken
+  cancelled,    // the caller's callback asked to stop
 };
 
 constexpr sv to_string(ErrorKind kind) noexcept {
-  constexpr sv kNames[] = {"usage",   "config",      "not found", "io",      "truncated",
-                           "corrupt", "unsupported", "limit",     "internal"};
+  constexpr sv kNames[] = {"usage",   "config",      "not found", "io",       "truncated",
+                           "corrupt", "unsupported", "limit",     "internal", "cancelled"};
   return kNames[static_cast<u8>(kind)];
 }
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <memory>
 
+#include "codec/container_reader.hpp"
 #include "core/error.hpp"
-#include "core/sources/source.hpp"
 #include "core/spec.hpp"
 #include "core/weight_stats.hpp"
 #include "tools/command.hpp"
@@ -70,7 +70,7 @@ std::string to_table(const std::vector<WeightStats>& tensors) {
 
 // Objects are printed as they come: a large checkpoint takes a while.
 int print_stats(const std::string& address, const std::vector<std::string>& globs, bool json) {
-  const std::unique_ptr<Checkpoint> checkpoint = open_checkpoint(address);
+  const std::unique_ptr<Checkpoint> checkpoint = open_any_checkpoint(address);
   std::vector<WeightStats> tensors;
   const auto wanted = [&](const TensorInfo& tensor) {
     for (const std::string& glob : globs) {

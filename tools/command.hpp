@@ -15,6 +15,7 @@ namespace wcodec {
 enum ExitStatus : int {
   kAllFine = 0,
   kSomeFailed = 1,  // results are written, but some cells or the report failed
+  kDifferent = 1,   // verify: the two sides differ
   kError = 2,       // wrong usage, config or input
   kInterrupted = 130
 };
@@ -26,6 +27,11 @@ void add_plan(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_stats(CLI::App& app, Action& action);
+void add_encode(CLI::App& app, Action& action);
+void add_decode(CLI::App& app, Action& action);
+void add_verify(CLI::App& app, Action& action);
+void add_info(CLI::App& app, Action& action);
+void add_extract(CLI::App& app, Action& action);
 
 // Hidden subcommand of `run`: see experiments/worker.hpp.
 int run_worker(const std::vector<std::string>& arguments);

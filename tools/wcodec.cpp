@@ -30,9 +30,10 @@ constexpr const char* kFooter =
     "  wcodec run configs/quickstart.yaml      measure it, and print the verdict\n"
     "  wcodec list                             every quantizer, predictor, coder and baseline with its options\n"
     "  wcodec stats model.safetensors          what the weights of a file look like\n"
+    "  wcodec encode model.safetensors model.wcodec     compress a checkpoint; decode gives the same bytes back\n"
     "  wcodec run --help                       options of a subcommand\n\n"
-    "Exit status: 0 all fine; 1 some cells failed, results are written; 2 wrong usage, config or input; 130 "
-    "interrupted.";
+    "Exit status: 0 all fine; 1 some cells failed, results are written, or (verify) the two sides differ;\n"
+    "2 wrong usage, config or input; 130 interrupted.";
 
 int fail(const std::string& sentence) {
   std::fputs(fmt::format("wcodec: error: {}\n", sentence).c_str(), stderr);
@@ -56,7 +57,9 @@ std::string one_line(std::string text) {
 
 int parse_and_run(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "worker") == 0) return run_worker({argv + 2, argv + argc});
-  CLI::App app("wcodec measures whether prediction helps to compress the weights of language models.", "wcodec");
+  CLI::App app(
+      "wcodec measures whether prediction helps to compress the weights of language models, and compresses them.",
+      "wcodec");
   Action action;
   app.set_version_flag("-V,--version", "wcodec " WCODEC_VERSION);
   app.require_subcommand(1);
@@ -67,6 +70,11 @@ int parse_and_run(int argc, char** argv) {
   add_report(app, action);
   add_list(app, action);
   add_stats(app, action);
+  add_encode(app, action);
+  add_decode(app, action);
+  add_verify(app, action);
+  add_info(app, action);
+  add_extract(app, action);
   if (argc > 1) check_subcommand(app, argv[1]);
   try {
     app.parse(argc, argv);
@@ -89,7 +97,8 @@ int main(int argc, char** argv) {
   try {
     return wcodec::parse_and_run(argc, argv);
   } catch (const wcodec::Error& error) {
-    return fail(error.what());
+    fail(error.what());
+    return error.kind() == wcodec::ErrorKind::cancelled ? wcodec::kInterrupted : wcodec::kError;
   } catch (const std::bad_alloc&) {
     return fail("out of memory");
   } catch (const std::exception& error) {

@@ -12,6 +12,11 @@ void copy_field(const u8* in, std::size_t blocks, u8* out) noexcept {
   for (std::size_t b = 0; b < blocks; ++b) std::memcpy(out + b * Bytes, in + b * BlockBytes + Offset, Bytes);
 }
 
+template <int BlockBytes, int Offset, int Bytes>
+void put_field(const u8* in, std::size_t blocks, u8* out) noexcept {
+  for (std::size_t b = 0; b < blocks; ++b) std::memcpy(out + b * BlockBytes + Offset, in + b * Bytes, Bytes);
+}
+
 constexpr u8 signed_code(int code) noexcept { return static_cast<u8>(static_cast<i8>(code)); }
 
 // Q4_0, Q4_1: the low nibbles are the first half of the block, the high ones the second.
@@ -22,6 +27,15 @@ void unpack_4(const u8* in, std::size_t blocks, u8* out) noexcept {
       const int byte = in[Offset + j];
       out[j] = signed_code((byte & 15) - Zero);
       out[j + 16] = signed_code((byte >> 4) - Zero);
+    }
+  }
+}
+
+template <int BlockBytes, int Offset, int Zero>
+void pack_4(const u8* in, std::size_t blocks, u8* out) noexcept {
+  for (std::size_t b = 0; b < blocks; ++b, in += 32, out += BlockBytes) {
+    for (int j = 0; j < 16; ++j) {
+      out[Offset + j] = static_cast<u8>(((in[j] + Zero) & 15) | ((in[j + 16] + Zero) & 15) << 4);
     }
   }
 }
@@ -40,6 +54,19 @@ void unpack_5(const u8* in, std::size_t blocks, u8* out) noexcept {
   }
 }
 
+template <int BlockBytes, int Offset, int Zero>
+void pack_5(const u8* in, std::size_t blocks, u8* out) noexcept {
+  for (std::size_t b = 0; b < blocks; ++b, in += 32, out += BlockBytes) {
+    u32 high = 0;
+    for (int j = 0; j < 16; ++j) {
+      const unsigned first = static_cast<unsigned>(in[j] + Zero), second = static_cast<unsigned>(in[j + 16] + Zero);
+      high |= (first >> 4 & 1u) << j | (second >> 4 & 1u) << (j + 16);
+      out[Offset + 4 + j] = static_cast<u8>((first & 15u) | (second & 15u) << 4);
+    }
+    std::memcpy(out + Offset, &high, 4);
+  }
+}
+
 // Q4_K, Q5_K: twelve bytes after the two super-block scales hold eight pairs of six bits; pairs 4…7 have their upper
 // two bits in the bytes of pairs 0…3.
 template <int BlockBytes, bool Mins>
@@ -50,6 +77,19 @@ void unpack_k_scales(const u8* in, std::size_t blocks, u8* out) noexcept {
       out[j] = q[j + (Mins ? 4 : 0)] & 63;
       const int low = Mins ? q[j + 8] >> 4 : q[j + 8] & 15;
       out[j + 4] = static_cast<u8>(low | q[j + (Mins ? 4 : 0)] >> 6 << 4);
+    }
+  }
+}
+
+// Both planes share bytes 8…11: each adds its half.
+template <int BlockBytes, bool Mins>
+void pack_k_scales(const u8* in, std::size_t blocks, u8* out) noexcept {
+  for (std::size_t b = 0; b < blocks; ++b, in += 8, out += BlockBytes) {
+    u8* const q = out + 4;
+    for (int j = 0; j < 4; ++j) {
+      q[j + (Mins ? 4 : 0)] = static_cast<u8>((in[j] & 63) | (in[j + 4] >> 4 & 3) << 6);
+      const int low = in[j + 4] & 15;
+      q[j + 8] = static_cast<u8>(q[j + 8] | (Mins ? low << 4 : low));
     }
   }
 }
@@ -66,6 +106,22 @@ void unpack_k_codes(const u8* in, std::size_t blocks, u8* out) noexcept {
         const int fifth = Fifth ? high[l] >> (2 * chunk) : 0;
         out[l] = static_cast<u8>((byte & 15) | (fifth & 1) << 4);
         out[l + 32] = static_cast<u8>(byte >> 4 | (fifth >> 1 & 1) << 4);
+      }
+    }
+  }
+}
+
+template <int BlockBytes, bool Fifth>
+void pack_k_codes(const u8* in, std::size_t blocks, u8* out) noexcept {
+  for (std::size_t b = 0; b < blocks; ++b, out += BlockBytes) {
+    u8* const high = out + 16;
+    u8* const nibbles = out + (Fifth ? 48 : 16);
+    for (int chunk = 0; chunk < 4; ++chunk, in += 64) {
+      for (int l = 0; l < 32; ++l) {
+        nibbles[chunk * 32 + l] = static_cast<u8>((in[l] & 15) | (in[l + 32] & 15) << 4);
+        if (!Fifth) continue;
+        const int fifth = (in[l] >> 4 & 1) | (in[l + 32] >> 4 & 1) << 1;
+        high[l] = static_cast<u8>(high[l] | fifth << (2 * chunk));
       }
     }
   }
@@ -88,40 +144,65 @@ void unpack_q6_k(const u8* in, std::size_t blocks, u8* out) noexcept {
   }
 }
 
+void pack_q6_k(const u8* in, std::size_t blocks, u8* out) noexcept {
+  for (std::size_t b = 0; b < blocks; ++b, out += 210) {
+    for (int half = 0; half < 2; ++half, in += 128) {
+      u8* const low = out + half * 64;
+      u8* const high = out + 128 + half * 32;
+      for (int l = 0; l < 32; ++l) {
+        for (int quarter = 0; quarter < 4; ++quarter) {
+          const unsigned code = (in[l + quarter * 32] + 32u) & 63u;
+          u8& byte = low[l + (quarter & 1) * 32];
+          byte = static_cast<u8>(byte | (code & 15u) << (quarter < 2 ? 0 : 4));
+          high[l] = static_cast<u8>(high[l] | (code >> 4) << (2 * quarter));
+        }
+      }
+    }
+  }
+}
+
+// A plane whose bytes lie in the block as they are.
+template <int BlockBytes, int Offset, int Bytes>
+constexpr GgufPlane field(sv suffix, DType dtype, int per_block) {
+  return {
+      suffix, dtype, per_block, 8 * Bytes, copy_field<BlockBytes, Offset, Bytes>, put_field<BlockBytes, Offset, Bytes>};
+}
+
 template <int Bytes>
 constexpr GgufPlane plain(DType dtype) {
-  return {"", dtype, 1, 8 * Bytes, copy_field<Bytes, 0, Bytes>};
+  return field<Bytes, 0, Bytes>("", dtype, 1);
 }
 
 constexpr GgufPlane kF32[] = {plain<4>(DType::f32)}, kF16[] = {plain<2>(DType::f16)}, kBf16[] = {plain<2>(DType::bf16)},
                     kF64[] = {plain<8>(DType::f64)}, kI8[] = {plain<1>(DType::int8)}, kI16[] = {plain<2>(DType::int16)},
                     kI32[] = {plain<4>(DType::int32)}, kI64[] = {plain<8>(DType::int64)};
 
-constexpr GgufPlane kQ4_0[] = {{".codes", DType::int4, 32, 128, unpack_4<18, 2, 8>},
-                               {".scales", DType::f16, 1, 16, copy_field<18, 0, 2>}};
-constexpr GgufPlane kQ4_1[] = {{".codes", DType::uint4, 32, 128, unpack_4<20, 4, 0>},
-                               {".scales", DType::f16, 1, 16, copy_field<20, 0, 2>},
-                               {".mins", DType::f16, 1, 16, copy_field<20, 2, 2>}};
-constexpr GgufPlane kQ5_0[] = {{".codes", DType::int5, 32, 160, unpack_5<22, 2, 16>},
-                               {".scales", DType::f16, 1, 16, copy_field<22, 0, 2>}};
-constexpr GgufPlane kQ5_1[] = {{".codes", DType::uint5, 32, 160, unpack_5<24, 4, 0>},
-                               {".scales", DType::f16, 1, 16, copy_field<24, 0, 2>},
-                               {".mins", DType::f16, 1, 16, copy_field<24, 2, 2>}};
-constexpr GgufPlane kQ8_0[] = {{".codes", DType::int8, 32, 256, copy_field<34, 2, 32>},
-                               {".scales", DType::f16, 1, 16, copy_field<34, 0, 2>}};
-constexpr GgufPlane kQ4_K[] = {{".codes", DType::uint4, 256, 1024, unpack_k_codes<144, false>},
-                               {".subscales", DType::uint6, 8, 48, unpack_k_scales<144, false>},
-                               {".submins", DType::uint6, 8, 48, unpack_k_scales<144, true>},
-                               {".d", DType::f16, 1, 16, copy_field<144, 0, 2>},
-                               {".dmin", DType::f16, 1, 16, copy_field<144, 2, 2>}};
-constexpr GgufPlane kQ5_K[] = {{".codes", DType::uint5, 256, 1280, unpack_k_codes<176, true>},
-                               {".subscales", DType::uint6, 8, 48, unpack_k_scales<176, false>},
-                               {".submins", DType::uint6, 8, 48, unpack_k_scales<176, true>},
-                               {".d", DType::f16, 1, 16, copy_field<176, 0, 2>},
-                               {".dmin", DType::f16, 1, 16, copy_field<176, 2, 2>}};
-constexpr GgufPlane kQ6_K[] = {{".codes", DType::int6, 256, 1536, unpack_q6_k},
-                               {".subscales", DType::int8, 16, 128, copy_field<210, 192, 16>},
-                               {".d", DType::f16, 1, 16, copy_field<210, 208, 2>}};
+constexpr GgufPlane kQ4_0[] = {{".codes", DType::int4, 32, 128, unpack_4<18, 2, 8>, pack_4<18, 2, 8>},
+                               field<18, 0, 2>(".scales", DType::f16, 1)};
+constexpr GgufPlane kQ4_1[] = {{".codes", DType::uint4, 32, 128, unpack_4<20, 4, 0>, pack_4<20, 4, 0>},
+                               field<20, 0, 2>(".scales", DType::f16, 1),
+                               field<20, 2, 2>(".mins", DType::f16, 1)};
+constexpr GgufPlane kQ5_0[] = {{".codes", DType::int5, 32, 160, unpack_5<22, 2, 16>, pack_5<22, 2, 16>},
+                               field<22, 0, 2>(".scales", DType::f16, 1)};
+constexpr GgufPlane kQ5_1[] = {{".codes", DType::uint5, 32, 160, unpack_5<24, 4, 0>, pack_5<24, 4, 0>},
+                               field<24, 0, 2>(".scales", DType::f16, 1),
+                               field<24, 2, 2>(".mins", DType::f16, 1)};
+constexpr GgufPlane kQ8_0[] = {field<34, 2, 32>(".codes", DType::int8, 32), field<34, 0, 2>(".scales", DType::f16, 1)};
+constexpr GgufPlane kQ4_K[] = {
+    {".codes", DType::uint4, 256, 1024, unpack_k_codes<144, false>, pack_k_codes<144, false>},
+    {".subscales", DType::uint6, 8, 48, unpack_k_scales<144, false>, pack_k_scales<144, false>},
+    {".submins", DType::uint6, 8, 48, unpack_k_scales<144, true>, pack_k_scales<144, true>},
+    field<144, 0, 2>(".d", DType::f16, 1),
+    field<144, 2, 2>(".dmin", DType::f16, 1)};
+constexpr GgufPlane kQ5_K[] = {
+    {".codes", DType::uint5, 256, 1280, unpack_k_codes<176, true>, pack_k_codes<176, true>},
+    {".subscales", DType::uint6, 8, 48, unpack_k_scales<176, false>, pack_k_scales<176, false>},
+    {".submins", DType::uint6, 8, 48, unpack_k_scales<176, true>, pack_k_scales<176, true>},
+    field<176, 0, 2>(".d", DType::f16, 1),
+    field<176, 2, 2>(".dmin", DType::f16, 1)};
+constexpr GgufPlane kQ6_K[] = {{".codes", DType::int6, 256, 1536, unpack_q6_k, pack_q6_k},
+                               field<210, 192, 16>(".subscales", DType::int8, 16),
+                               field<210, 208, 2>(".d", DType::f16, 1)};
 
 constexpr GgufType kTypes[] = {
     {0, "F32", 1, 4, kF32},        {1, "F16", 1, 2, kF16},        {2, "Q4_0", 32, 18, kQ4_0},

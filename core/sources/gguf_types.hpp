@@ -18,6 +18,9 @@ struct GgufPlane {
   int bits_in_file;  // bits a block spends on them; over all planes these are the block's bytes
   // Takes the plane out of `blocks` consecutive blocks; `out` has room for blocks · per_block values.
   void (*unpack)(const u8* in, std::size_t blocks, u8* out) noexcept;
+  // The inverse: puts the plane into blocks whose bytes were zero before the first plane was put. All planes of a type
+  // give the bytes of the blocks back, whatever they were.
+  void (*pack)(const u8* in, std::size_t blocks, u8* out) noexcept;
 };
 
 struct GgufType {

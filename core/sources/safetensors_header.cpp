@@ -20,7 +20,7 @@ constexpr sv kMetadata = "__metadata__";
 // { NAME: {"dtype": STRING, "shape": [N…], "data_offsets": [BEGIN, END]}, "__metadata__": {STRING: STRING} }
 class Handler : public JsonHandler {
  public:
-  Handler(const File& file, SafetensorsHeader& out) : JsonHandler(file.shown(), 3), out_(out) {}
+  Handler(std::string file, SafetensorsHeader& out) : JsonHandler(std::move(file), 3), out_(out) {}
 
  protected:
   enum class Field { none, dtype, shape, offsets };
@@ -233,13 +233,21 @@ SafetensorsHeader read_safetensors_header(const File& file) {
     sv text(reinterpret_cast<const char*>(json.data()), json.size());
     // The format pads with spaces at the end, and only there.
     text = text.substr(0, text.find_last_not_of(' ') + 1);
-    Handler(file, header).parse(text);
+    Handler(file.shown(), header).parse(text);
   }
   check_unique(file, header.tensors);
   check_unique_metadata(file, header);
   for (const SafetensorsEntry& tensor : header.tensors) check_sizes(file, tensor);
   check_cover(file, header.tensors, 8 + header.json_bytes);
   return header;
+}
+
+std::vector<std::pair<std::string, std::string>> safetensors_metadata(Bytes header, sv file) {
+  SafetensorsHeader parsed;
+  sv text(reinterpret_cast<const char*>(header.data()), header.size());
+  text = text.substr(std::min<std::size_t>(8, text.size()));
+  Handler(std::string(file), parsed).parse(text.substr(0, text.find_last_not_of(' ') + 1));
+  return std::move(parsed.metadata);
 }
 
 }  // namespace wcodec

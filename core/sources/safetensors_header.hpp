@@ -28,4 +28,8 @@ struct SafetensorsHeader {
 // overlap, and each must have the size that its shape and dtype say. Throws Error naming the file and the tensor.
 SafetensorsHeader read_safetensors_header(const File& file);
 
+// `__metadata__` of a header that stands alone, without the tensors' bytes behind it. `file` is for messages.
+std::vector<std::pair<std::string, std::string>> safetensors_metadata(Bytes header, sv file);
+inline constexpr u64 kMaxSafetensorsHeader = 8 + 100'000'000;
+
 }  // namespace wcodec

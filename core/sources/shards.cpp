@@ -136,6 +136,7 @@ std::unique_ptr<Checkpoint> open_shard_index(const std::string& path, const Open
   }
   auto checkpoint = std::make_unique<SafetensorsCheckpoint>(paths, options);
   check_map(path, index.map, index.shards, file_of_shard, *checkpoint);
+  checkpoint->set_shard_index(path);
   return checkpoint;
 }
 

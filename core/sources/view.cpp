@@ -7,76 +7,10 @@
 
 #include "core/error.hpp"
 #include "core/sources/describe.hpp"
+#include "core/sources/view_spec.hpp"
 
 namespace wcodec {
 namespace {
-
-constexpr OptionInfo kOptions[] = {
-    {"nibbles", "low-first", "low-first|high-first", "int4, uint4: which half of a byte is the even column"},
-    {"bias", "0", "0…255", "int4, uint4, int8, uint8: subtracted from the stored code, modulo the code's range"},
-    {"cols", "0", "0…2^40", "int4, uint4: codes in a row, where the last byte of a row is half used (0: all used)"},
-};
-
-struct NamedType {
-  sv name;
-  DType dtype;
-};
-constexpr NamedType kTypes[] = {
-    {"int4", DType::int4},       {"uint4", DType::uint4},     {"int8", DType::int8},   {"uint8", DType::uint8},
-    {"int16", DType::int16},     {"uint16", DType::uint16},   {"int32", DType::int32}, {"uint32", DType::uint32},
-    {"f8_e4m3", DType::f8_e4m3}, {"f8_e5m2", DType::f8_e5m2}, {"f16", DType::f16},     {"bf16", DType::bf16},
-    {"f32", DType::f32},         {"f64", DType::f64},         {"int64", DType::int64}, {"uint64", DType::uint64},
-};
-
-struct View {
-  DType dtype = DType::uint8;
-  bool packed = false, high_first = false;
-  u8 bias = 0;
-  i64 cols = 0;
-  std::string canonical_spec;
-};
-
-View parse_view(const std::string& text) {
-  const Spec spec = parse_spec(text);
-  const OptionReader reader(spec, kOptions);
-  const auto type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](auto& t) { return t.name == spec.name; });
-  if (type == std::end(kTypes)) {
-    std::vector<sv> names;
-    for (const NamedType& t : kTypes) names.push_back(t.name);
-    throw Error(ErrorKind::usage,
-                fmt::format("view '{}': {}", printable(text), unknown_name("type", spec.name, names)));
-  }
-  View view;
-  view.dtype = type->dtype;
-  view.packed = info(view.dtype).bits == 4;
-  static constexpr sv kOrders[] = {"low-first", "high-first"};
-  view.high_first = reader.choice("nibbles", kOrders) == "high-first";
-  view.bias = static_cast<u8>(reader.integer("bias", 0, view.packed ? 15 : 255));
-  view.cols = reader.integer("cols", 0, i64{1} << 40);
-  view.canonical_spec = canonical(spec, kOptions);
-  const auto given = [&](const char* key) { return spec.options.count(key) != 0; };
-  const bool byte_codes = view.packed || view.dtype == DType::int8 || view.dtype == DType::uint8;
-  if ((!view.packed && (given("nibbles") || given("cols"))) || (!byte_codes && given("bias"))) {
-    throw Error(ErrorKind::usage, fmt::format("view '{}': nibbles and cols go with int4 and uint4, bias with these and "
-                                              "int8 and uint8",
-                                              printable(text)));
-  }
-  return view;
-}
-
-// The code of a nibble as its byte in memory: 0…15, or sign-extended.
-u8 nibble_value(const View& view, unsigned nibble) noexcept {
-  const unsigned value = (nibble - view.bias) & 15u;
-  return static_cast<u8>(view.dtype == DType::int4 && value >= 8 ? value | 0xf0u : value);
-}
-
-void unpack_row(const View& view, Bytes packed, MutBytes out) noexcept {
-  const int even = view.high_first ? 4 : 0;
-  for (std::size_t col = 0; col < out.size(); ++col) {
-    const unsigned byte = packed[col / 2];
-    out[col] = nibble_value(view, byte >> (col % 2 == 0 ? even : 4 - even) & 15u);
-  }
-}
 
 class Viewed : public Checkpoint {
  public:
@@ -94,11 +28,10 @@ class Viewed : public Checkpoint {
     const TensorInfo& tensor = tensors_.at(index);
     check_rows(tensor, first, count, out.size());
     if (of_tensor_[index] < 0) return base_->read_rows(index, first, count, out);
-    const View& view = views_[static_cast<std::size_t>(of_tensor_[index])];
+    const ViewSpec& view = views_[static_cast<std::size_t>(of_tensor_[index])];
     if (!view.packed) {
       base_->read_rows(index, first, count, out);
-      for (u8& byte : out) byte = static_cast<u8>(byte - view.bias);  // bias is 0 for wider types
-      return;
+      return unpack_codes(view, out, out);
     }
     const auto packed_cols = static_cast<std::size_t>(base_->tensors()[index].cols);
     const auto cols = static_cast<std::size_t>(tensor.cols);
@@ -109,8 +42,8 @@ class Viewed : public Checkpoint {
       window.resize(static_cast<std::size_t>(rows) * packed_cols);
       base_->read_rows(index, first + done, rows, window);
       for (i64 r = 0; r < rows; ++r) {
-        unpack_row(view, Bytes(window).subspan(static_cast<std::size_t>(r) * packed_cols, packed_cols),
-                   out.subspan(static_cast<std::size_t>(done + r) * cols, cols));
+        unpack_codes(view, Bytes(window).subspan(static_cast<std::size_t>(r) * packed_cols, packed_cols),
+                     out.subspan(static_cast<std::size_t>(done + r) * cols, cols));
       }
     }
   }
@@ -120,7 +53,7 @@ class Viewed : public Checkpoint {
  private:
   static constexpr std::size_t kWindow = std::size_t{1} << 18;
 
-  void apply(const std::string& glob, View view) {
+  void apply(const std::string& glob, ViewSpec view) {
     bool matched = false;
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       if (!glob_match(glob, base_->tensors()[i].name)) continue;
@@ -139,7 +72,7 @@ class Viewed : public Checkpoint {
     views_.push_back(std::move(view));
   }
 
-  static void retype(TensorInfo& tensor, const View& view, const std::string& glob) {
+  static void retype(TensorInfo& tensor, const ViewSpec& view, const std::string& glob) {
     const DTypeInfo& from = info(tensor.dtype);
     const auto misfit = [&](const std::string& why) {
       throw Error(ErrorKind::usage, fmt::format("view '{}' as {} does not fit tensor '{}' ({}): {}", printable(glob),
@@ -161,13 +94,11 @@ class Viewed : public Checkpoint {
   }
 
   std::unique_ptr<Checkpoint> base_;
-  std::vector<View> views_;
+  std::vector<ViewSpec> views_;
   std::vector<int> of_tensor_;  // index into views_, or −1
 };
 
 }  // namespace
-
-std::span<const OptionInfo> view_options() noexcept { return kOptions; }
 
 std::unique_ptr<Checkpoint> apply_views(std::unique_ptr<Checkpoint> base,
                                         const std::map<std::string, std::string>& views, u64 max_tensor_bytes) {

@@ -4,11 +4,8 @@
 #include <memory>
 
 #include "core/sources/source.hpp"
-#include "core/spec.hpp"
 
 namespace wcodec {
-
-std::span<const OptionInfo> view_options() noexcept;
 
 // `views` maps tensor-name globs to specs:
 //   int4 | uint4     an 8-bit tensor of two codes a byte becomes one of nibbles: nibbles=low-first|high-first says

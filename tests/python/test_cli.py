@@ -72,7 +72,9 @@ def test_help_shows_where_to_start(call):
     assert "worker" not in answer.stdout, "for the program itself, not for people"
 
 
-@pytest.mark.parametrize("command", ["plan", "run", "report", "list", "stats"])
+@pytest.mark.parametrize(
+    "command", ["plan", "run", "report", "list", "stats", "encode", "decode", "verify", "info", "extract"]
+)
 def test_every_subcommand_has_an_example(call, command):
     answer = call(command, "--help")
     assert answer.returncode == 0

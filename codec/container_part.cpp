@@ -1,0 +1,120 @@
+#include "codec/container_part.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "core/hash.hpp"
+#include "core/sources/describe.hpp"
+
+namespace wcodec {
+
+using container::LayerEntry;
+
+namespace {
+
+[[noreturn]] void corrupt(const char* what) { throw Error(ErrorKind::corrupt, what); }
+
+// Names the place in front of what went wrong there.
+template <class Work>
+auto at_part(const File& file, const LayerEntry& layer, u64 part, Work work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::io) throw;
+    throw Error(error.kind(), fmt::format("{}: layer '{}', part {} at offset {}: {}", file.shown(),
+                                          shown_name(layer.name), part, layer.parts[part].offset, error.what()));
+  }
+}
+
+u64 values_of(const LayerEntry& layer, u64 part) noexcept {
+  u64 values = 0;
+  for (const PackedPlane& plane : layer.packing.planes()) values += plane.per_unit;
+  return layer.elements_of(part) / layer.packing.unit_elements() * values;
+}
+
+u64 value_bytes(const LayerEntry& layer) noexcept {
+  return static_cast<u64>(info(layer.packing.planes()[0].dtype).memory_bytes);
+}
+
+}  // namespace
+
+EncodedPart encode_part(const LayerEntry& layer, u64 part, std::span<const StagePlan> plans, Bytes source,
+                        bool verify) {
+  EncodedPart out;
+  out.source_crc = crc32(source);
+  for (std::size_t plane = 0; plane < layer.packing.planes().size(); ++plane) {
+    const auto [rows, cols] = layer.plane_shape(plane, part);
+    QuantizedTensor tensor{
+        rows, cols, word_format(info(layer.packing.planes()[plane].dtype)), layer.packing.unpack(plane, source), {}};
+    const StagePlan& plan = plans[plane];
+    EncodedTensor encoded = encode_tensor(tensor, plan.tile, plan.modes, plan.coder);
+    out.ledger += encoded.ledger;
+    out.records.push_back(std::move(encoded.bytes));
+  }
+  if (!verify) return out;
+  std::vector<std::vector<u8>> planes;
+  for (const auto& record : out.records) planes.push_back(decode_tensor(record).words);
+  const std::vector<u8> back = layer.packing.pack(std::move(planes));
+  if (back.size() != source.size() || std::memcmp(back.data(), source.data(), back.size()) != 0) {
+    throw Error(ErrorKind::internal,
+                fmt::format("layer '{}', part {}: what was encoded does not decode to the same bytes; please report it",
+                            shown_name(layer.name), part));
+  }
+  return out;
+}
+
+std::vector<u8> decode_plane(const LayerEntry& layer, u64 part, std::size_t plane, Bytes record) {
+  const container::RecordEntry& entry = layer.records[part * layer.packing.planes().size() + plane];
+  u32 crc = 0;
+  if (record.size() < sizeof crc) corrupt("tensor record: shorter than its checksum");
+  std::memcpy(&crc, record.data() + record.size() - sizeof crc, sizeof crc);
+  if (crc != entry.crc) corrupt("this is not the record that belongs here (checksum mismatch)");
+  const auto [rows, cols] = layer.plane_shape(plane, part);
+  QuantizedTensor tensor = decode_tensor(record, static_cast<u64>(rows) * static_cast<u64>(cols));
+  if (tensor.rows != rows || tensor.cols != cols || !tensor.scales.empty() ||
+      tensor.format != word_format(info(layer.packing.planes()[plane].dtype))) {
+    corrupt("the record holds another shape or type than the index says");
+  }
+  return std::move(tensor.words);
+}
+
+std::vector<u8> read_part(const File& file, const LayerEntry& layer, u64 part) {
+  return at_part(file, layer, part, [&] {
+    std::vector<std::vector<u8>> planes;
+    u64 offset = layer.parts[part].offset;
+    for (std::size_t plane = 0; plane < layer.packing.planes().size(); ++plane) {
+      std::vector<u8> record(layer.records[part * layer.packing.planes().size() + plane].bytes);
+      file.read_at(offset, record);
+      offset += record.size();
+      planes.push_back(decode_plane(layer, part, plane, record));
+    }
+    std::vector<u8> source = layer.packing.pack(std::move(planes));
+    if (crc32(source) != layer.parts[part].source_crc) corrupt("checksum mismatch of the decoded bytes");
+    return source;
+  });
+}
+
+std::vector<u8> read_part_plane(const File& file, const LayerEntry& layer, u64 part, std::size_t plane) {
+  if (layer.packing.planes().size() == 1) return layer.packing.unpack(0, read_part(file, layer, part));
+  return at_part(file, layer, part, [&] {
+    const container::RecordEntry* const records = &layer.records[part * layer.packing.planes().size()];
+    u64 offset = layer.parts[part].offset;
+    for (std::size_t before = 0; before < plane; ++before) offset += records[before].bytes;
+    std::vector<u8> record(records[plane].bytes);
+    file.read_at(offset, record);
+    return decode_plane(layer, part, plane, record);
+  });
+}
+
+u64 encode_memory(const LayerEntry& layer, u64 part) noexcept {
+  return values_of(layer, part) * (6 + 6 * value_bytes(layer));
+}
+
+u64 decode_memory(const LayerEntry& layer, u64 part) noexcept {
+  return values_of(layer, part) * (4 + 4 * value_bytes(layer));
+}
+
+}  // namespace wcodec

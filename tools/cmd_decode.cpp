@@ -1,0 +1,52 @@
+#include <memory>
+
+#include "experiments/stage_registries.hpp"
+#include "tools/byte_progress.hpp"
+#include "tools/codec_command.hpp"
+
+namespace wcodec {
+namespace {
+
+struct Arguments {
+  std::string source, destination;
+  std::vector<std::string> plugins;
+  DecodeOptions options;
+  WorkArguments work;
+};
+
+int decode(Arguments& arguments) {
+  use_plugins(arguments.plugins);
+  ByteProgress progress("decoding", arguments.work.quiet || arguments.work.json);
+  arguments.options.threads = arguments.work.threads;
+  arguments.options.memory_bytes = arguments.work.memory_mib << 20;
+  arguments.options.progress = progress.callback();
+  const CodecStats stats = decode_checkpoint(arguments.source, arguments.destination, arguments.options);
+  print_stats(stats, false, arguments.destination, arguments.work);
+  return kAllFine;
+}
+
+}  // namespace
+
+void add_decode(CLI::App& app, Action& action) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("decode", "Write the checkpoint that a .wcodec file holds, byte for byte");
+  command->add_option("source", arguments->source, "The .wcodec file")->required()->type_name("IN");
+  command
+      ->add_option("destination", arguments->destination,
+                   "The file to write; for a checkpoint of several files a new directory")
+      ->required()
+      ->type_name("OUT");
+  command->add_option("--max-bytes", arguments->options.max_output_bytes, "Refuse to write more than that")
+      ->type_name("N");
+  command->add_flag("-f,--force", arguments->options.overwrite, "Replace OUT if it is a file that exists");
+  arguments->work.declare(*command);
+  declare_plugins(*command, arguments->plugins);
+  command->footer(std::string("Every byte of IN is checked; OUT appears only when all of it is right.\n\n") +
+                  kCodecExit +
+                  "Examples:\n"
+                  "  wcodec decode model.wcodec model.safetensors\n"
+                  "  wcodec decode sharded.wcodec sharded/\n");
+  command->callback([arguments, &action] { action = [arguments] { return decode(*arguments); }; });
+}
+
+}  // namespace wcodec

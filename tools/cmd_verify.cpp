@@ -1,0 +1,98 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "core/error.hpp"
+#include "core/sources/describe.hpp"
+#include "experiments/stage_registries.hpp"
+#include "tools/byte_progress.hpp"
+#include "tools/codec_command.hpp"
+
+namespace wcodec {
+namespace {
+
+struct Arguments {
+  std::string a, b;
+  std::vector<std::string> plugins;
+  VerifyOptions options;
+  WorkArguments work;
+};
+
+std::string verdict(const TensorComparison& tensor) {
+  if (!tensor.problem.empty()) return tensor.problem;
+  if (tensor.different == 0) return tensor.max_difference == 0 ? "equal" : "within tolerance";
+  return fmt::format("{} weights differ", tensor.different);
+}
+
+nlohmann::json to_json(const VerifyReport& report) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const TensorComparison& tensor : report.tensors) {
+    nlohmann::json row = {
+        {"name", tensor.name}, {"weights", tensor.weights}, {"equal", tensor.equal()}, {"different", tensor.different}};
+    // JSON has no infinity.
+    if (tensor.max_difference <= 1e308) row["max_difference"] = tensor.max_difference;
+    if (!tensor.problem.empty()) row["problem"] = tensor.problem;
+    rows.push_back(std::move(row));
+  }
+  return {{"equal", report.equal()},
+          {"weights", report.weights},
+          {"seconds", report.seconds},
+          {"tensors", std::move(rows)}};
+}
+
+std::string to_text(const VerifyReport& report) {
+  std::size_t width = 6;
+  for (const TensorComparison& tensor : report.tensors) width = std::max(width, shown_name(tensor.name).size());
+  std::string out = fmt::format("{:<{}}  {:>12}  {:>10}  {}\n", "tensor", width, "weights", "largest", "result");
+  std::size_t equal = 0;
+  for (const TensorComparison& tensor : report.tensors) {
+    out += fmt::format("{:<{}}  {:>12}  {:>10.3g}  {}\n", shown_name(tensor.name), width, tensor.weights,
+                       tensor.max_difference, verdict(tensor));
+    equal += tensor.equal() ? 1 : 0;
+  }
+  return out + fmt::format("{} of {} tensors are equal: {}\n", equal, report.tensors.size(),
+                           report.equal() ? "the two sides agree" : "THE TWO SIDES DIFFER");
+}
+
+int verify(Arguments& arguments) {
+  use_plugins(arguments.plugins);
+  VerifyReport report;
+  {
+    ByteProgress progress("comparing", arguments.work.quiet || arguments.work.json);
+    arguments.options.threads = arguments.work.threads;
+    arguments.options.memory_bytes = arguments.work.memory_mib << 20;
+    arguments.options.progress = progress.callback();
+    report = verify_checkpoints(arguments.a, arguments.b, arguments.options);
+  }
+  if (arguments.work.json) {
+    print_line(json_text(to_json(report)));
+  } else if (!arguments.work.quiet || !report.equal()) {
+    print_line(to_text(report));
+  }
+  return report.equal() ? kAllFine : kDifferent;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Action& action) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("verify", "Compare the tensors of two checkpoints, compressed or not");
+  command->add_option("a", arguments->a, "A .wcodec file, or any source of `wcodec list`")->required()->type_name("A");
+  command->add_option("b", arguments->b, "Likewise")->required()->type_name("B");
+  command
+      ->add_option("--atol", arguments->options.atol,
+                   "Largest absolute difference that counts as equal (default: 0, bit for bit)")
+      ->type_name("X");
+  arguments->work.declare(*command);
+  declare_plugins(*command, arguments->plugins);
+  command->footer(
+      "Tensors are paired by name. With --atol, types may differ: values are compared.\n\n"
+      "Exit status: 0 the two sides agree; 1 they differ; 2 wrong usage or input; 130 interrupted.\n\n"
+      "Examples:\n"
+      "  wcodec verify model.safetensors model.wcodec\n"
+      "  wcodec verify model-f32.safetensors model-bf16.wcodec --atol 0.01 --json\n");
+  command->callback([arguments, &action] { action = [arguments] { return verify(*arguments); }; });
+}
+
+}  // namespace wcodec

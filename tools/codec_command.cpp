@@ -1,0 +1,56 @@
+#include "tools/codec_command.hpp"
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "tools/byte_progress.hpp"
+
+namespace wcodec {
+
+void WorkArguments::declare(CLI::App& command) {
+  command.add_option("-j,--threads", threads, "Threads (default: as many as the machine runs at once)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command
+      .add_option("--memory", memory_mib,
+                  "Bound on the memory of what is worked on at a time (default: threads + 2 parts of layers)")
+      ->type_name("MIB")
+      ->check(CLI::Range(1, 1 << 24));
+  command.add_flag("--json", json, "Print one JSON object");
+  command.add_flag("-q,--quiet", quiet, "No progress, and nothing when all is well");
+}
+
+nlohmann::json ledger_json(const Ledger& ledger) {
+  nlohmann::json out = nlohmann::json::object();
+  for (std::size_t i = 0; i < kLedgerEntries; ++i) out[std::string(kLedgerColumns[i])] = ledger.bytes[i];
+  return out;
+}
+
+std::string json_text(const nlohmann::json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void print_stats(const CodecStats& stats, bool encoded, const std::string& destination, const WorkArguments& work) {
+  if (work.json) {
+    print_line(json_text({{"output", destination},
+                          {"source_bytes", stats.source_bytes},
+                          {"container_bytes", stats.container_bytes},
+                          {"tensor_bytes", stats.tensor_bytes},
+                          {"ratio", stats.ratio()},
+                          {"weights", stats.weights},
+                          {"layers", stats.layers},
+                          {"parts", stats.parts},
+                          {"files", stats.files},
+                          {"ledger", ledger_json(stats.ledger)},
+                          {"seconds", stats.seconds}}));
+    return;
+  }
+  if (work.quiet) return;
+  const u64 from = encoded ? stats.source_bytes : stats.container_bytes;
+  const u64 to = encoded ? stats.container_bytes : stats.source_bytes;
+  print_line(fmt::format("{}: {} layers, {} to {} (ratio {:.4f}), {:.2f} s, {:.0f} MB/s", printable(destination),
+                         stats.layers, bytes_text(from), bytes_text(to), stats.ratio(), stats.seconds,
+                         static_cast<double>(stats.source_bytes) / 1e6 / std::max(stats.seconds, 1e-9)));
+}
+
+}  // namespace wcodec

@@ -1,0 +1,29 @@
+// What `encode`, `decode` and `verify` have in common on the command line.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "codec/checkpoint_codec.hpp"
+#include "tools/command.hpp"
+
+namespace wcodec {
+
+struct WorkArguments {
+  unsigned threads = 0;
+  u64 memory_mib = 0;
+  bool json = false, quiet = false;
+  void declare(CLI::App& command);
+};
+
+// "12.3 MB to 4.5 MB …", or the same as JSON.
+void print_stats(const CodecStats& stats, bool encoded, const std::string& destination, const WorkArguments& work);
+
+nlohmann::json ledger_json(const Ledger& ledger);
+
+// JSON with bytes that are no UTF-8 replaced.
+std::string json_text(const nlohmann::json& json);
+
+inline constexpr const char* kCodecExit =
+    "Exit status: 0 all fine; 2 wrong usage or input, and nothing was written; 130 interrupted, likewise.\n\n";
+
+}  // namespace wcodec
