@@ -12,11 +12,11 @@ while [[ $# -gt 0 ]]; do
 usage: ./test.sh [--quick] [--no-asan] [--lint] [-k PATTERN]
 
 Installs what is missing, as quickstart.sh does, builds, and runs every test: formatting, layering, C++ (ctest), Python
-(pytest), these scripts, and C++ once more under AddressSanitizer and UndefinedBehaviorSanitizer. A failed test does not stop
-the rest. Needs no GPU.
+(pytest), these scripts, C++ once more under AddressSanitizer and UndefinedBehaviorSanitizer, and every fuzz target for a
+minute. A failed test does not stop the rest. Needs no GPU.
 
-  --quick        for every save: no sanitizers, no tests marked slow
-  --no-asan      without the sanitizer build
+  --quick        for every save: no sanitizers, no fuzzing, no tests marked slow
+  --no-asan      without the sanitizer build and the fuzzing
   --lint         with clang-tidy (files that have not changed since they last passed are not checked again)
   -k PATTERN     only tests whose name matches: a regular expression for ctest, a word for pytest; no lint
   --setup-only   stop before the build
@@ -51,7 +51,8 @@ fi
 
 [[ $quick == 1 ]] && export WCODEC_QUICK=1
 [[ -n $pattern ]] && lint=0
-begin test $((8 + (${#pattern} > 0 ? 0 : 1) + lint + 3 * asan))
+all=$((${#pattern} > 0 ? 0 : 1))
+begin test $((8 + all + lint + (3 + all) * asan))
 rm -rf "$WC_LOGS/junit"
 set_up test
 [[ -n $pattern ]] || step "Formatting (clang-format, ruff, shellcheck)" format format
@@ -66,6 +67,7 @@ if [[ $asan == 1 ]]; then
   must "Configure (sanitizers)" configure-asan configure_to_test asan OFF
   must "Build (sanitizers)" build-asan build asan
   step "C++ tests under sanitizers" ctest-asan ctest_run asan "$pattern"
+  [[ $all == 1 ]] && step "Fuzzing, 60 s a target" fuzz fuzz 60
 fi
 
 counts=$(.venv/bin/python tools/setup/tally.py build/logs/junit/*.xml)

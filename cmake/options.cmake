@@ -18,6 +18,9 @@ if(WCODEC_SANITIZE)
   target_compile_options(wcodec_options INTERFACE -fsanitize=${WCODEC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(wcodec_options INTERFACE -fsanitize=${WCODEC_SANITIZE})
 endif()
+if(WCODEC_FUZZ)
+  target_compile_options(wcodec_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # wcodec_stage(NAME SOURCES… [LINK LIBRARIES…]): a stage's static library.
 function(wcodec_stage name)

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/sources/source.hpp"
+#include "tests/core/file_bytes.hpp"
 
 namespace wcodec {
 
@@ -37,15 +38,6 @@ class TestDirectory {
  private:
   std::filesystem::path path_;
 };
-
-template <class T>
-std::string little_endian(T value) {
-  return std::string(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-inline std::string safetensors_bytes(const std::string& json, const std::string& data = {}) {
-  return little_endian(static_cast<u64>(json.size())) + json + data;
-}
 
 template <class T>
 std::vector<T> values_of(const Checkpoint& checkpoint, std::size_t index) {

@@ -17,37 +17,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-enum ValueType : u32 { kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64 };
-enum TensorType : u32 { kTypeF32 = 0, kTypeQ4_0 = 2, kTypeQ2_K = 10, kTypeQ6_K = 14, kTypeI8 = 24 };
-
-std::string text(const std::string& value) { return little_endian(static_cast<u64>(value.size())) + value; }
-
-// A file put together piece by piece; counts and offsets are what the test says, not what is true.
-struct Gguf {
-  std::string keys, tensors;
-  u64 key_count = 0, tensor_count = 0;
-  u32 version = 3;
-  u64 alignment = 32;
-
-  Gguf& key(const std::string& name, u32 type, const std::string& value) {
-    keys += text(name) + little_endian(type) + value;
-    ++key_count;
-    return *this;
-  }
-  Gguf& tensor(const std::string& name, const std::vector<u64>& dimensions, u32 type, u64 offset) {
-    tensors += text(name) + little_endian(static_cast<u32>(dimensions.size()));
-    for (const u64 side : dimensions) tensors += little_endian(side);
-    tensors += little_endian(type) + little_endian(offset);
-    ++tensor_count;
-    return *this;
-  }
-  std::string bytes(const std::string& data = {}) const {
-    std::string out =
-        "GGUF" + little_endian(version) + little_endian(tensor_count) + little_endian(key_count) + keys + tensors;
-    out.resize((out.size() + alignment - 1) / alignment * alignment, '\0');
-    return out + data;
-  }
-};
+using namespace gguf;
 
 void expect_refused(std::string bytes, ErrorKind kind, const std::string& says) {
   const TestDirectory directory;

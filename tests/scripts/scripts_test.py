@@ -69,6 +69,7 @@ class Sandbox:
         (self.root / "tests" / "python" / "one_test.py").write_text("")
         for name, body in TOOLS.items():
             self.stand_in(name, body)
+        self.stand_in(self.root / "tools" / "fuzz.sh", JUNIT.replace("--output-junit", "--junit"))
         self.python = self.root / ".venv" / "bin" / "python"
         self.stand_in(self.python, PYTHON.format(real=shlex.quote(sys.executable), junit=JUNIT.strip()))
 
@@ -120,10 +121,10 @@ def test_quickstart_passes_and_shows_the_verdict(sandbox):
 def test_test_sh_passes_and_counts(sandbox):
     status, lines = sandbox.run("test.sh")
     assert status == 0, lines
-    assert lines[-1].startswith("PASS  test: 5 passed, 0 failed (")
+    assert lines[-1].startswith("PASS  test: 6 passed, 0 failed (")
     numbered = [line for line in lines if line.startswith("[")]
-    assert len(numbered) == 12
-    assert numbered[-1].startswith("[12/12] ")
+    assert len(numbered) == 13
+    assert numbered[-1].startswith("[13/13] ")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_help_and_unknown_arguments(sandbox, script):
 def test_ci_ends_in_counts(sandbox):
     status, lines = sandbox.run(".ci/run")
     assert status == 0, lines
-    assert lines[-1] == "5 passed, 0 failed"
+    assert lines[-1] == "6 passed, 0 failed"
 
 
 def test_ci_fails_with_its_step(sandbox):
@@ -260,12 +261,12 @@ def test_ci_fails_with_its_step(sandbox):
     (sandbox.root / "core" / "a.hpp").touch()
     status, lines = sandbox.run(".ci/run")
     assert status == 1
-    assert lines[-1] == "5 passed, 1 failed"
+    assert lines[-1] == "6 passed, 1 failed"
 
 
 @pytest.mark.parametrize(
     ("reason", "closing", "expected"),
-    [("no CUDA device", "4 passed, 0 failed, 1 skipped", 0), ("no browser", "4 passed, 1 failed, 1 skipped", 1)],
+    [("no CUDA device", "5 passed, 0 failed, 1 skipped", 0), ("no browser", "5 passed, 1 failed, 1 skipped", 1)],
 )
 def test_ci_lets_only_known_gaps_be_skipped(sandbox, reason, closing, expected):
     sandbox.stand_in(

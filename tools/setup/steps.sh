@@ -210,7 +210,7 @@ format() {
     { bad=1; echo "clang-format: fix with tools/setup/steps.sh format_fix"; }
   "$python" -m ruff format --check . || { bad=1; echo "ruff format: fix with tools/setup/steps.sh format_fix"; }
   "$python" -m ruff check . || bad=1
-  shellcheck -x quickstart.sh test.sh .ci/run tools/setup/*.sh || bad=1
+  shellcheck -x quickstart.sh test.sh .ci/run tools/*.sh tools/setup/*.sh || bad=1
   return $bad
 }
 
@@ -234,6 +234,15 @@ ctest_run() {
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
   ctest --preset "$preset" "${args[@]}" || status=$?
   note "$(tally "$report")"
+  return $status
+}
+
+# fuzz SECONDS
+fuzz() {
+  local status=0
+  mkdir -p "$junit"
+  tools/fuzz.sh --junit "$junit/fuzz.xml" "$1" || status=$?
+  note "$(tally "$junit/fuzz.xml")"
   return $status
 }
 

@@ -1,0 +1,137 @@
+// Writes small valid inputs of every fuzz target, one folder a target: what mutations start from.
+//   fuzz_seeds FOLDER
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "codec/tensor_codec.hpp"
+#include "tests/codec/sample_tensor.hpp"
+#include "tests/core/file_bytes.hpp"
+
+namespace wcodec {
+namespace {
+
+using Path = std::filesystem::path;
+
+void write(const Path& folder, const std::string& name, sv bytes) {
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / name, std::ios::binary) << bytes;
+}
+
+void write(const Path& folder, const std::string& name, Bytes bytes) {
+  write(folder, name, sv(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+void safetensors(const Path& folder) {
+  write(folder, "empty", safetensors_bytes("{}"));
+  write(folder, "two",
+        safetensors_bytes(R"({"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},)"
+                          R"("b.weight":{"dtype":"BF16","shape":[3],"data_offsets":[16,22]}}   )",
+                          std::string(22, 'x')));
+  write(folder, "metadata",
+        safetensors_bytes(R"({"__metadata__":{"format":"pt","\u0041":"\n"},)"
+                          R"("i":{"dtype":"I8","shape":[0,4],"data_offsets":[0,0]},)"
+                          R"("s":{"dtype":"F8_E4M3","shape":[],"data_offsets":[0,1]}})",
+                          "y"));
+}
+
+void gguf_files(const Path& folder) {
+  using namespace gguf;
+  Gguf values;
+  values.key("a", kU8, "\x01").key("b", kString, text("value")).key("c", kF64, "abcdefgh");
+  values.key("d", kArray, little_endian(u32{kString}) + little_endian(u64{2}) + text("x") + text("yz"));
+  values.key("general.alignment", kU32, little_endian(u32{32}));
+  values.tensor("late", {3}, kTypeI8, 32).tensor("early", {2, 3, 1}, kTypeF32, 0);
+  write(folder, "values", values.bytes(std::string(35, 'x')));
+  write(folder, "q4_0", Gguf().tensor("w", {64, 2}, kTypeQ4_0, 0).bytes(std::string(72, 'q')));
+  write(folder, "q6_k", Gguf().tensor("w", {256, 1}, kTypeQ6_K, 0).bytes(std::string(210, 'k')));
+}
+
+void yaml(const Path& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(Path(WCODEC_SOURCE_DIR) / "configs")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    write(folder, entry.path().stem().string(), text);
+  }
+  write(
+      folder, "anchors",
+      "experiment: x\nzip: &z [[tile, modes]]\naxes: {tile: [8x8, 16x16], modes: [[none], [none, left]]}\nviews: *z\n");
+}
+
+// A coder's bytes behind the geometry that coder_target.hpp takes from the front.
+std::string stream_of(const char* coder, const SymbolPlane& plane, TileGrid grid) {
+  PlanePredictions predictions(plane, grid);
+  const ModeChoice choice = predictions.choose(parse_mode_set({"none"}));
+  LedgerWriter out(false);
+  const CoderChoice chosen = parse_coder(coder);
+  chosen.row->encode(
+      *chosen.row,
+      {{grid, plane.info.bits}, choice.residuals, plane.symbols.data(), plane.info.zero, plane.info.log_scale},
+      chosen.options, out);
+  std::string bytes = little_endian(static_cast<u8>(plane.info.bits - 1)) + little_endian(static_cast<u16>(grid.rows)) +
+                      little_endian(static_cast<u16>(grid.cols)) +
+                      little_endian(static_cast<u16>(grid.shape.rows - 1)) +
+                      little_endian(static_cast<u16>(grid.shape.cols - 1));
+  const std::vector<u8> coded = out.take();
+  return bytes.append(coded.begin(), coded.end());
+}
+
+void coder_streams(const Path& folder, const std::vector<const char*>& coders) {
+  int count = 0;
+  for (const char* coder : coders) {
+    for (const auto& [dtype, rows, cols] :
+         {std::tuple{DType::int4, 5, 7}, {DType::int8, 40, 30}, {DType::int8, 128, 80}, {DType::bf16, 20, 30}}) {
+      const auto planes = split_planes(sample_tensor(dtype, rows, cols, 1));
+      write(folder, "seed" + std::to_string(count++), stream_of(coder, planes[0], {rows, cols, {16, 16}}));
+    }
+  }
+}
+
+void records(const Path& folder) {
+  int count = 0;
+  for (const char* coder : {"raw", "rans", "rans:tables=tile", "rans:tables=row-col-scale", "prefix"}) {
+    for (const DType dtype : {DType::int4, DType::int8, DType::bf16, DType::f32}) {
+      const QuantizedTensor tensor = sample_tensor(dtype, 12, 20, 1);
+      for (const auto& modes : {std::vector<std::string>{"none"}, {"none", "left", "row-mean", "ls"}}) {
+        write(folder, "seed" + std::to_string(count++),
+              encode_tensor(tensor, {8, 8}, parse_mode_set(modes), parse_coder(coder)).bytes);
+      }
+    }
+  }
+}
+
+void pipeline(const Path& folder) {
+  for (int i = 0; i < 32; ++i) {
+    Philox random(2, static_cast<u64>(i));
+    std::string bytes;
+    // coder, tile ×2, modes ×2, dtype, large, rows ×2, columns ×2, scales, how; then words
+    for (const int choice :
+         {i, 7 + i, 15, static_cast<int>(random.below(256)), i % 4, i, i % 8 == 0 ? 255 : 0,
+          static_cast<int>(random.below(130)), 0, static_cast<int>(random.below(130)), 0, i % 9, i % 4}) {
+      bytes += static_cast<char>(choice);
+    }
+    for (int w = 0; w < 64; ++w) bytes += static_cast<char>(random.below(256));
+    write(folder, "seed" + std::to_string(i), bytes);
+  }
+}
+
+}  // namespace
+}  // namespace wcodec
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: fuzz_seeds FOLDER\n";
+    return 2;
+  }
+  const std::filesystem::path folder = argv[1];
+  wcodec::safetensors(folder / "safetensors");
+  wcodec::gguf_files(folder / "gguf");
+  wcodec::yaml(folder / "yaml");
+  wcodec::coder_streams(folder / "rans", {"rans", "rans:precision=8", "rans:tables=tile",
+                                          "rans:tables=row-col-scale,contexts=8", "rans:chunk=1024"});
+  wcodec::coder_streams(folder / "prefix", {"prefix", "prefix:low=0", "prefix:low=4", "prefix:chunk=1024"});
+  wcodec::records(folder / "record");
+  wcodec::pipeline(folder / "pipeline");
+  return 0;
+}
