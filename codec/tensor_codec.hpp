@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "codec/plane_transform.hpp"
 #include "core/ledger.hpp"
 #include "core/tile.hpp"
 #include "entropy/registry.hpp"
@@ -57,14 +58,19 @@ struct EncodedTensor {
 };
 
 // Writes the record of `tensor`: one ModeChoice a plane, made with `modes` and `shape`. `planes` are
-// split_planes(tensor).
+// split_planes(tensor). `transformed`: for each plane the residuals of its ModeChoice through `transforms`; empty for
+// the identity.
 EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const SymbolPlane> planes, TileShape shape,
                             std::span<const PredictorChoice> modes, std::span<const ModeChoice> choices,
-                            const CoderChoice& coder);
+                            const CoderChoice& coder, const TransformSet& transforms = identity_transform(),
+                            std::span<const TransformedPlane> transformed = {});
+// What encode_record wants to have of each plane.
+std::vector<TransformedPlane> transform_planes(std::span<const SymbolPlane> planes, std::span<const ModeChoice> choices,
+                                               const TileGrid& grid, const TransformSet& transforms);
 
-// All in one: splits, predicts, chooses, writes.
+// All in one: splits, predicts, chooses, transforms, writes.
 EncodedTensor encode_tensor(const QuantizedTensor& tensor, TileShape shape, std::span<const PredictorChoice> modes,
-                            const CoderChoice& coder);
+                            const CoderChoice& coder, const TransformSet& transforms = identity_transform());
 
 inline constexpr u64 kDefaultWeightLimit = u64{1} << 34;
 

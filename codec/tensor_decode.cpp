@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "codec/plane_transform.hpp"
 #include "codec/tensor_codec.hpp"
 #include "codec/tensor_record.hpp"
 #include "core/error.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct Header {
   WordFormat format;
   TileGrid grid;
+  TransformSet transforms;
   const EntropyCoder* coder;
   std::vector<PredictorChoice> modes;
   u64 scale_bytes;
@@ -35,6 +37,15 @@ bool is_known(const WordFormat& format) {
 std::string read_name(ByteReader& in) {
   const Bytes name = in.take(in.read<u8>("name of a plug-in's stage"), "name of a plug-in's stage");
   return {name.begin(), name.end()};
+}
+
+TransformSet read_transforms(ByteReader& in) {
+  const u8 count = in.read<u8>("transforms");
+  if (count == record::kTransformIdentity) return identity_transform();
+  if (count > record::kMaxTransforms) corrupt("number of transforms out of range");
+  TransformSet set = transform_set_from_wire(in.take(count, "transforms"));
+  if (set.is_identity()) corrupt("the identity alone has another spelling");
+  return set;
 }
 
 Header read_header(ByteReader& in, u64 max_weights) {
@@ -63,7 +74,7 @@ Header read_header(ByteReader& in, u64 max_weights) {
   }
   header.grid = {
       static_cast<i64>(rows), static_cast<i64>(cols), {static_cast<int>(tile_rows), static_cast<int>(tile_cols)}};
-  if (byte() != record::kTransformIdentity) corrupt("unknown transform");
+  header.transforms = read_transforms(in);
   const u8 coder = byte();
   header.coder = &coder_from_wire(coder, coder >= kFirstPluginCoder ? read_name(in) : std::string());
   const int modes = byte();
@@ -106,9 +117,17 @@ std::vector<u8> decode_plane(ByteReader& in, const Header& header, const PlaneIn
   const std::vector<u8> tile_params =
       read_side_stream(in, tile_param_bytes(header, mode_of_tile), plane.bits, 1 << plane.bits, "tile parameters");
 
+  const TransformSet& transforms = header.transforms;
+  const int choices = static_cast<int>(transforms.rows.size());
+  std::vector<u8> transform_of_block;
+  if (choices > 1)
+    transform_of_block =
+        read_side_stream(in, block_count(grid), transform_bits(transforms), choices, "transforms of blocks");
+
   const auto weights = static_cast<std::size_t>(grid.rows * grid.cols);
   std::vector<u8> residuals(weights), symbols(weights);
   header.coder->decode(*header.coder, in, {grid, plane.bits}, residuals);
+  if (!transforms.is_identity()) restore_plane(residuals, grid, plane.bits, transforms, transform_of_block, in);
   const u8* next_params = tile_params.data();
   for (u64 t = 0; t < tiles; ++t) {
     const std::size_t m = mode_of_tile[t];

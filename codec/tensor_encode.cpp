@@ -12,10 +12,13 @@ namespace wcodec {
 
 EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const SymbolPlane> planes, TileShape shape,
                             std::span<const PredictorChoice> modes, std::span<const ModeChoice> choices,
-                            const CoderChoice& coder) {
+                            const CoderChoice& coder, const TransformSet& transforms,
+                            std::span<const TransformedPlane> transformed) {
   if (planes.size() != choices.size() || modes.empty() || modes.size() > record::kMaxModes) {
     throw Error(ErrorKind::internal, "encode_record needs one mode choice a plane and 1 to 64 modes");
   }
+  if (transformed.size() != (transforms.is_identity() ? 0 : planes.size()))
+    throw Error(ErrorKind::internal, "encode_record needs each plane transformed, or none");
   const TileGrid grid{tensor.rows, tensor.cols, shape};
   LedgerWriter out;
   const auto header = [&](auto value) { out.write(LedgerEntry::header, value); };
@@ -30,7 +33,12 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
   out.varint(LedgerEntry::header, static_cast<u64>(tensor.cols));
   out.varint(LedgerEntry::header, static_cast<u64>(shape.rows));
   out.varint(LedgerEntry::header, static_cast<u64>(shape.cols));
-  header(record::kTransformIdentity);
+  if (transforms.is_identity()) {
+    header(record::kTransformIdentity);
+  } else {
+    header(static_cast<u8>(transforms.rows.size()));
+    for (const Transform* row : transforms.rows) header(row->id);
+  }
   const auto name = [&](sv text) {
     header(static_cast<u8>(text.size()));
     out.append(LedgerEntry::header, Bytes(reinterpret_cast<const u8*>(text.data()), text.size()));
@@ -51,13 +59,17 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
     if (modes.size() > 1) write_side_stream(choice.mode_of_tile, mode_bits, LedgerEntry::mode, out);
     out.append(LedgerEntry::param, choice.plane_params);
     write_side_stream(choice.tile_params, planes[p].info.bits, LedgerEntry::param, out);
+    const TransformedPlane* const blocks = transformed.empty() ? nullptr : &transformed[p];
+    if (blocks != nullptr)
+      write_side_stream(blocks->transform_of_block, transform_bits(transforms), LedgerEntry::transform, out);
     coder.row->encode(*coder.row,
                       {{grid, planes[p].info.bits},
-                       choice.residuals,
+                       blocks != nullptr ? blocks->symbols : choice.residuals,
                        planes[p].symbols.data(),
                        planes[p].info.zero,
                        planes[p].info.log_scale},
                       coder.options, out);
+    if (blocks != nullptr) out.append(LedgerEntry::payload, blocks->escapes);
   }
   out.append(LedgerEntry::scale, tensor.scales);
   out.write(LedgerEntry::crc, crc32(out.bytes()));
@@ -72,14 +84,24 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
   return encoded;
 }
 
+std::vector<TransformedPlane> transform_planes(std::span<const SymbolPlane> planes, std::span<const ModeChoice> choices,
+                                               const TileGrid& grid, const TransformSet& transforms) {
+  std::vector<TransformedPlane> transformed;
+  if (transforms.is_identity()) return transformed;
+  for (std::size_t p = 0; p < planes.size(); ++p)
+    transformed.push_back(transform_plane(choices[p].residuals, grid, planes[p].info.bits, transforms));
+  return transformed;
+}
+
 EncodedTensor encode_tensor(const QuantizedTensor& tensor, TileShape shape, std::span<const PredictorChoice> modes,
-                            const CoderChoice& coder) {
+                            const CoderChoice& coder, const TransformSet& transforms) {
   const std::vector<SymbolPlane> planes = split_planes(tensor);
   std::vector<ModeChoice> choices;
   for (const SymbolPlane& plane : planes) {
     choices.push_back(PlanePredictions(plane, {tensor.rows, tensor.cols, shape}).choose(modes));
   }
-  return encode_record(tensor, planes, shape, modes, choices, coder);
+  return encode_record(tensor, planes, shape, modes, choices, coder, transforms,
+                       transform_planes(planes, choices, {tensor.rows, tensor.cols, shape}, transforms));
 }
 
 }  // namespace wcodec

@@ -15,11 +15,6 @@ Axis read_axis_name(const yaml::Field& field) {
   return static_cast<Axis>(std::find(kAxisNames.begin(), kAxisNames.end(), name) - kAxisNames.begin());
 }
 
-std::string read_transform(const yaml::Field& field) {
-  static constexpr sv kKnown[] = {"identity"};
-  return field.choice(kKnown);
-}
-
 template <class Read>
 std::vector<std::string> read_values(const yaml::Field& field, const Read& read) {
   std::vector<std::string> values;
