@@ -76,6 +76,9 @@ struct DecodeOptions {
 CodecStats decode_checkpoint(const std::string& source, const std::string& destination,
                              const DecodeOptions& options = {});
 
+// Decodes all that a container holds and checks every byte of it, as decode_checkpoint does, but writes nothing.
+CodecStats check_container(const std::string& source, const DecodeOptions& options = {});
+
 struct VerifyOptions {
   double atol = 0;  // largest absolute difference that counts as equal; 0: bit for bit (so that NaN equals itself)
   unsigned threads = 0;

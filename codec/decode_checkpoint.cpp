@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
+#include <functional>
 
 #include "codec/checkpoint_codec.hpp"
 #include "codec/container_file.hpp"
@@ -33,16 +33,29 @@ class Decoder {
     }
   }
 
+  CodecStats check() {
+    for (const FileEntry& file : opened_.index.files) copy_file(file, [](Bytes) {});
+    check_end();
+    return stats();
+  }
+
   CodecStats run(const std::string& destination) {
     const auto& files = opened_.index.files;
     if (files.size() == 1) {
-      write_file(files[0], destination, options_.overwrite);
-    } else {
-      OutputDirectory directory(destination);
-      for (const FileEntry& file : files) write_file(file, directory.file(file.name), false);
+      OutputFile output(destination, options_.overwrite);
+      copy_file(files[0], [&](Bytes bytes) { output.append(bytes); });
       check_end();
-      directory.commit();
+      output.commit();
+      return stats();
     }
+    OutputDirectory directory(destination);
+    for (const FileEntry& file : files) {
+      OutputFile output(directory.file(file.name), false);
+      copy_file(file, [&](Bytes bytes) { output.append(bytes); });
+      output.commit();
+    }
+    check_end();
+    directory.commit();
     return stats();
   }
 
@@ -51,8 +64,10 @@ class Decoder {
     u64 layer, part;
   };
 
-  void write_file(const FileEntry& file, const std::string& path, bool overwrite) {
-    OutputFile output(path, overwrite);
+  using Sink = std::function<void(Bytes)>;
+
+  // The bytes of a source file, in order.
+  void copy_file(const FileEntry& file, const Sink& sink) {
     RawUnpacker raw(opened_.file, file);
     std::vector<PlannedPart> parts;
     for (u64 i = file.first_layer; i < file.first_layer + file.layers; ++i) {
@@ -60,7 +75,7 @@ class Decoder {
     }
     u64 next_layer = file.first_layer;  // whose gap is to be written
     const auto advance = [&](u64 end) {
-      for (; next_layer < end; ++next_layer) copy_raw(raw, layer(next_layer).gap_bytes, output, file.name);
+      for (; next_layer < end; ++next_layer) copy_raw(raw, layer(next_layer).gap_bytes, sink, file.name);
     };
     ordered_parallel(
         parts.size(), {options_.threads, options_.memory_bytes},
@@ -72,28 +87,26 @@ class Decoder {
           if (part.part == 0) check_place(entry.offset);
           end_ = entry.parts[part.part].offset + entry.parts[part.part].bytes;
           advance(part.layer + 1);
-          output.append(bytes);
+          sink(bytes);
           progress(bytes.size(), entry.name);
         });
     advance(file.first_layer + file.layers);
-    copy_raw(raw, file.tail_bytes, output, file.name);
+    copy_raw(raw, file.tail_bytes, sink, file.name);
     raw.finish();
     if (file.raw_bytes != 0) {
       check_place(file.raw_offset);
       end_ = file.raw_offset + file.raw_coded_bytes;
     }
-    if (opened_.index.files.size() == 1) check_end();
-    output.commit();
   }
 
   const LayerEntry& layer(u64 number) const { return opened_.index.layers[number]; }
 
-  void copy_raw(RawUnpacker& raw, u64 bytes, OutputFile& output, sv name) {
+  void copy_raw(RawUnpacker& raw, u64 bytes, const Sink& sink, sv name) {
     std::vector<u8> window;
     for (u64 left = bytes; left != 0; left -= window.size()) {
       window.resize(std::min<u64>(left, u64{1} << 18));
       raw.read(window);
-      output.append(window);
+      sink(window);
       progress(window.size(), name);
     }
   }
@@ -136,6 +149,10 @@ class Decoder {
 
 CodecStats decode_checkpoint(const std::string& source, const std::string& destination, const DecodeOptions& options) {
   return Decoder(source, options).run(destination);
+}
+
+CodecStats check_container(const std::string& source, const DecodeOptions& options) {
+  return Decoder(source, options).check();
 }
 
 }  // namespace wcodec

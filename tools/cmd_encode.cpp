@@ -58,9 +58,8 @@ void add_encode(CLI::App& app, Action& action) {
   command->add_option("--coder", options.coder, "Entropy coder of `wcodec list coders` (default: chosen)")
       ->type_name("SPEC");
   command
-      ->add_option(
-          "--view", arguments->views,
-          "Packed codes of matching tensors are such, e.g. \"*.codes=int4:bias=8\"; repeatable")
+      ->add_option("--view", arguments->views,
+                   "Packed codes of matching tensors are such, e.g. \"*.codes=int4:bias=8\"; repeatable")
       ->type_name("GLOB=SPEC")
       ->allow_extra_args(false);
   command->add_option("--part-weights", options.part_weights, "Weights that are coded together (default: 4194304)")

@@ -55,8 +55,24 @@ std::string to_text(const VerifyReport& report) {
                            report.equal() ? "the two sides agree" : "THE TWO SIDES DIFFER");
 }
 
+// One side only: is the container whole?
+int check(const Arguments& arguments) {
+  CodecStats stats;
+  {
+    ByteProgress progress("checking", arguments.work.quiet || arguments.work.json);
+    DecodeOptions options;
+    options.threads = arguments.work.threads;
+    options.memory_bytes = arguments.work.memory_mib << 20;
+    options.progress = progress.callback();
+    stats = check_container(arguments.a, options);
+  }
+  print_stats(stats, false, arguments.a, arguments.work);
+  return kAllFine;
+}
+
 int verify(Arguments& arguments) {
   use_plugins(arguments.plugins);
+  if (arguments.b.empty()) return check(arguments);
   VerifyReport report;
   {
     ByteProgress progress("comparing", arguments.work.quiet || arguments.work.json);
@@ -77,9 +93,12 @@ int verify(Arguments& arguments) {
 
 void add_verify(CLI::App& app, Action& action) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("verify", "Compare the tensors of two checkpoints, compressed or not");
+  CLI::App* command = app.add_subcommand(
+      "verify", "Compare two checkpoints, compressed or not, or check that one .wcodec file is whole");
   command->add_option("a", arguments->a, "A .wcodec file, or any source of `wcodec list`")->required()->type_name("A");
-  command->add_option("b", arguments->b, "Likewise")->required()->type_name("B");
+  command
+      ->add_option("b", arguments->b, "Likewise; without it, every byte of the .wcodec file A is decoded and checked")
+      ->type_name("B");
   command
       ->add_option("--atol", arguments->options.atol,
                    "Largest absolute difference that counts as equal (default: 0, bit for bit)")
@@ -91,6 +110,7 @@ void add_verify(CLI::App& app, Action& action) {
       "Exit status: 0 the two sides agree; 1 they differ; 2 wrong usage or input; 130 interrupted.\n\n"
       "Examples:\n"
       "  wcodec verify model.safetensors model.wcodec\n"
+      "  wcodec verify model.wcodec\n"
       "  wcodec verify model-f32.safetensors model-bf16.wcodec --atol 0.01 --json\n");
   command->callback([arguments, &action] { action = [arguments] { return verify(*arguments); }; });
 }

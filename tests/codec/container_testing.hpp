@@ -1,12 +1,15 @@
 // Checkpoints that the container's tests encode.
 #pragma once
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "codec/checkpoint_codec.hpp"
 #include "core/dtype.hpp"
 #include "core/philox.hpp"
 #include "tests/core/checkpoint_files.hpp"
@@ -17,6 +20,28 @@ inline std::string file_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(file) << path;
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Flips the bits first, first + step, … of a container, one at a time, in place; how many of them a full decode
+// accepts.
+inline u64 flips_accepted(const std::string& path, u64 first, u64 step) {
+  const std::string bytes = file_bytes(path);
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  DecodeOptions options;
+  options.threads = 1;
+  u64 accepted = 0;
+  for (u64 bit = first; bit < bytes.size() * 8; bit += step) {
+    const auto flipped = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    EXPECT_EQ(::pwrite(descriptor, &flipped, 1, static_cast<off_t>(bit / 8)), 1);
+    try {
+      check_container(path, options);
+      ++accepted;
+    } catch (const Error&) {
+    }
+    EXPECT_EQ(::pwrite(descriptor, &bytes[bit / 8], 1, static_cast<off_t>(bit / 8)), 1);
+  }
+  ::close(descriptor);
+  return accepted;
 }
 
 struct MadeTensor {
