@@ -134,6 +134,28 @@ Bytes record_bytes(const void* record, std::size_t size) {
   return {static_cast<const u8*>(record), size};
 }
 
+QuantizedTensor decode(const wcodec_decoder* decoder, Bytes record, const wcodec_record_info& described,
+                       wcodec_record_info* info, wcodec_stats* stats) {
+  const Stopwatch watch;
+  api::check_struct(info, "info");
+  api::check_struct(stats, "stats");
+  QuantizedTensor tensor = decode_tensor(record, decoder->max_weights);
+  if (tensor.words.size() != described.decoded_bytes)
+    throw Error(ErrorKind::internal, "a record decoded to another size than it says");
+  api::fill_struct(info, described);
+  api::fill_struct(stats,
+                   wcodec_stats{0, tensor.symbol_bytes(), record.size(), tensor.weights(), 1, watch.seconds(), {}});
+  return tensor;
+}
+
+// A copy for wcodec_free, never null.
+void* to_malloc(const std::vector<u8>& bytes) {
+  void* memory = std::malloc(std::max<std::size_t>(bytes.size(), 1));
+  if (memory == nullptr) throw std::bad_alloc();
+  if (!bytes.empty()) std::memcpy(memory, bytes.data(), bytes.size());
+  return memory;
+}
+
 }  // namespace
 
 size_t wcodec_dtype_size(wcodec_dtype dtype) {
@@ -209,10 +231,7 @@ wcodec_status wcodec_encode_layer_alloc(const wcodec_encoder* encoder, wcodec_dt
     api::require(record_size, "record_size");
     api::check_struct(stats, "stats");
     const Encoded encoded = encode(encoder, {dtype, rows, cols, elements, size});
-    void* memory = std::malloc(encoded.bytes.size());
-    if (memory == nullptr) throw std::bad_alloc();
-    std::memcpy(memory, encoded.bytes.data(), encoded.bytes.size());
-    *record = memory;
+    *record = to_malloc(encoded.bytes);
     *record_size = encoded.bytes.size();
     api::fill_struct(stats, encoded.stats);
   });
@@ -240,10 +259,8 @@ void wcodec_decoder_destroy(wcodec_decoder* decoder) { delete decoder; }
 wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* record, size_t record_size, void* elements,
                                   size_t size, wcodec_record_info* info, wcodec_stats* stats) {
   return api::guarded([&] {
-    const Stopwatch watch;
     api::require(decoder, "decoder");
     api::check_struct(info, "info");
-    api::check_struct(stats, "stats");
     const Bytes bytes = record_bytes(record, record_size);
     const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
     if (size < described.decoded_bytes) {
@@ -255,11 +272,21 @@ wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* rec
       throw Error(ErrorKind::usage, fmt::format("the layer takes {} bytes, not {}", described.decoded_bytes, size));
     }
     if (size != 0) api::require(elements, "elements");
-    const QuantizedTensor tensor = decode_tensor(bytes, decoder->max_weights);
-    if (tensor.words.size() != size) throw Error(ErrorKind::internal, "a record decoded to another size than it says");
+    const QuantizedTensor tensor = decode(decoder, bytes, described, info, stats);
     if (size != 0) std::memcpy(elements, tensor.words.data(), size);
-    api::fill_struct(info, described);
-    api::fill_struct(stats,
-                     wcodec_stats{0, tensor.symbol_bytes(), record_size, tensor.weights(), 1, watch.seconds(), {}});
+  });
+}
+
+wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder, const void* record, size_t record_size,
+                                        void** elements, size_t* size, wcodec_record_info* info, wcodec_stats* stats) {
+  return api::guarded([&] {
+    api::require(decoder, "decoder");
+    api::require(elements, "elements");
+    api::require(size, "size");
+    const Bytes bytes = record_bytes(record, record_size);
+    const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
+    const QuantizedTensor tensor = decode(decoder, bytes, described, info, stats);
+    *elements = to_malloc(tensor.words);
+    *size = tensor.words.size();
   });
 }

@@ -188,6 +188,12 @@ WCODEC_API wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, cons
                                              void* elements, size_t size, wcodec_record_info* info,
                                              wcodec_stats* stats);
 
+/* The same into memory of the library's, which is taken once the record has proved whole: `*elements` goes to
+ * wcodec_free, `*size` is decoded_bytes. */
+WCODEC_API wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder, const void* record,
+                                                   size_t record_size, void** elements, size_t* size,
+                                                   wcodec_record_info* info, wcodec_stats* stats);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <wcodec.h>
 
@@ -62,12 +61,6 @@ class Options {
   std::unique_ptr<wcodec_options, Destroy> handle_;
 };
 
-inline wcodec_stats empty_stats() noexcept {
-  wcodec_stats stats{};
-  stats.struct_size = sizeof stats;
-  return stats;
-}
-
 inline wcodec_record_info describe(std::span<const std::uint8_t> record) {
   wcodec_record_info info{};
   info.struct_size = sizeof info;
@@ -75,9 +68,28 @@ inline wcodec_record_info describe(std::span<const std::uint8_t> record) {
   return info;
 }
 
+// Memory that the library has provided.
+class OwnedBytes {
+ public:
+  OwnedBytes() = default;
+  OwnedBytes(void* memory, std::size_t size) noexcept : memory_(memory), size_(size) {}
+  std::uint8_t* data() const noexcept { return static_cast<std::uint8_t*>(memory_.get()); }
+  std::size_t size() const noexcept { return size_; }
+  std::span<std::uint8_t> span() const noexcept { return {data(), size_}; }
+  // Hands the memory over, to be given to wcodec_free.
+  void* release() noexcept { return memory_.release(); }
+
+ private:
+  struct Free {
+    void operator()(void* memory) const noexcept { wcodec_free(memory); }
+  };
+  std::unique_ptr<void, Free> memory_;
+  std::size_t size_ = 0;
+};
+
 struct EncodedLayer {
-  std::vector<std::uint8_t> record;
-  wcodec_stats stats;
+  OwnedBytes record;
+  wcodec_stats stats{};
 };
 
 // Layers to records. May be used by many threads at once.
@@ -92,12 +104,11 @@ class Encoder {
                             std::span<const std::uint8_t> elements) const {
     void* memory = nullptr;
     std::size_t size = 0;
-    EncodedLayer layer{{}, empty_stats()};
+    EncodedLayer layer;
+    layer.stats.struct_size = sizeof layer.stats;
     check(wcodec_encode_layer_alloc(handle_.get(), dtype, rows, cols, elements.data(), elements.size(), &memory, &size,
                                     &layer.stats));
-    const std::unique_ptr<void, void (*)(void*)> owned(memory, wcodec_free);
-    const auto* bytes = static_cast<const std::uint8_t*>(memory);
-    layer.record.assign(bytes, bytes + size);
+    layer.record = OwnedBytes(memory, size);
     return layer;
   }
   // Into the caller's memory, of which at most bound() is needed: the part that was written.
@@ -123,9 +134,9 @@ class Encoder {
 };
 
 struct DecodedLayer {
-  std::vector<std::uint8_t> elements;
-  wcodec_record_info info;
-  wcodec_stats stats;
+  OwnedBytes elements;
+  wcodec_record_info info{};
+  wcodec_stats stats{};
 };
 
 // Records to layers. May be used by many threads at once.
@@ -136,17 +147,21 @@ class Decoder {
     check(wcodec_decoder_create(options.get(), &made));
     handle_.reset(made);
   }
-  // For records that are trusted not to name a size beyond all memory; the other one never allocates the elements.
   DecodedLayer decode_layer(std::span<const std::uint8_t> record) const {
-    DecodedLayer layer{{}, describe(record), empty_stats()};
-    layer.elements.resize(layer.info.decoded_bytes);
-    check(wcodec_decode_layer(handle_.get(), record.data(), record.size(), layer.elements.data(), layer.elements.size(),
-                              &layer.info, &layer.stats));
+    void* memory = nullptr;
+    std::size_t size = 0;
+    DecodedLayer layer;
+    layer.info.struct_size = sizeof layer.info;
+    layer.stats.struct_size = sizeof layer.stats;
+    check(wcodec_decode_layer_alloc(handle_.get(), record.data(), record.size(), &memory, &size, &layer.info,
+                                    &layer.stats));
+    layer.elements = OwnedBytes(memory, size);
     return layer;
   }
   // Into the caller's memory, of exactly describe(record).decoded_bytes.
   wcodec_stats decode_layer(std::span<const std::uint8_t> record, std::span<std::uint8_t> elements) const {
-    wcodec_stats stats = empty_stats();
+    wcodec_stats stats{};
+    stats.struct_size = sizeof stats;
     check(wcodec_decode_layer(handle_.get(), record.data(), record.size(), elements.data(), elements.size(), nullptr,
                               &stats));
     return stats;

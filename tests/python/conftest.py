@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "python"), str(ROOT / "build" / "python")]
+# The package wcodec is where its compiled part is; wcodec_report has none.
+sys.path[:0] = [str(Path(os.environ.get("WCODEC_BUILD_DIR", ROOT / "build")) / "python"), str(ROOT / "python")]
 
 
 @pytest.fixture(scope="session")

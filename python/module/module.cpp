@@ -1,0 +1,168 @@
+// wcodec._core: the classes of wcodec.hpp for Python. Arrays arrive as anything with a buffer and leave as bytes; what
+// an array of bf16 is, python/wcodec/_arrays.py knows. The interpreter lock is released while the codec works.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/string.h>
+
+#include <map>
+#include <string>
+#include <wcodec.hpp>
+
+namespace nb = nanobind;
+namespace api = wcodec::api;
+
+namespace {
+
+using OptionMap = std::map<std::string, std::string>;
+using ByteArray = nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>;
+
+// The memory of a bytes-like object, held while this lives.
+class Buffer {
+ public:
+  explicit Buffer(nb::handle object) {
+    if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw nb::python_error();
+  }
+  ~Buffer() { PyBuffer_Release(&view_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  std::span<std::uint8_t> bytes() const noexcept {
+    return {static_cast<std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)};
+  }
+
+ private:
+  Py_buffer view_{};
+};
+
+api::Options to_options(const OptionMap& map) {
+  api::Options options;
+  for (const auto& [key, value] : map) options.set(key, value);
+  return options;
+}
+
+wcodec_dtype to_dtype(const std::string& name) {
+  wcodec_dtype dtype{};
+  api::check(wcodec_dtype_parse(name.c_str(), &dtype));
+  return dtype;
+}
+
+nb::dict to_dict(const wcodec_stats& stats) {
+  nb::dict ledger, out;
+  for (std::size_t i = 0; i < WCODEC_LEDGER_ENTRIES; ++i) ledger[wcodec_ledger_name(i)] = stats.ledger[i];
+  out["source_bytes"] = stats.source_bytes;
+  out["encoded_bytes"] = stats.encoded_bytes;
+  out["weights"] = stats.weights;
+  out["num_layers"] = stats.layers;
+  out["seconds"] = stats.seconds;
+  out["ledger"] = ledger;
+  return out;
+}
+
+// wcodec.WcodecError(message, kind, file, layer, offset)
+void raise(const api::Error& error) {
+  const nb::object type = nb::module_::import_("wcodec._errors").attr("WcodecError");
+  const nb::object offset = error.offset() < 0 ? nb::none() : nb::object(nb::int_(error.offset()));
+  const auto text = [](const std::string& value) {  // names of files and layers may be any bytes
+    return nb::steal<nb::object>(
+        PyUnicode_DecodeUTF8(value.data(), static_cast<Py_ssize_t>(value.size()), "backslashreplace"));
+  };
+  const nb::object raised = type(text(error.what()), error.kind(), text(error.file()), text(error.layer()), offset);
+  PyErr_SetObject(type.ptr(), raised.ptr());
+}
+
+// A NumPy array that owns the memory.
+ByteArray to_array(api::OwnedBytes bytes) {
+  auto* data = bytes.data();
+  const std::size_t size = bytes.size();
+  const nb::capsule owner(bytes.release(), [](void* memory) noexcept { wcodec_free(memory); });
+  return {data, {size}, owner};
+}
+
+class Encoder {
+ public:
+  explicit Encoder(const OptionMap& options) : encoder_(to_options(options)) {}
+
+  nb::tuple encode(const std::string& dtype, std::uint64_t rows, std::uint64_t cols, nb::handle elements) const {
+    const wcodec_dtype type = to_dtype(dtype);
+    const Buffer buffer(elements);
+    api::EncodedLayer layer;
+    {
+      const nb::gil_scoped_release unlocked;
+      layer = encoder_.encode_layer(type, rows, cols, buffer.bytes());
+    }
+    return nb::make_tuple(nb::bytes(layer.record.data(), layer.record.size()), to_dict(layer.stats));
+  }
+
+ private:
+  api::Encoder encoder_;
+};
+
+class Decoder {
+ public:
+  explicit Decoder(const OptionMap& options) : decoder_(to_options(options)) {}
+
+  nb::tuple decode(nb::handle record) const {
+    const Buffer buffer(record);
+    api::DecodedLayer layer;
+    {
+      const nb::gil_scoped_release unlocked;
+      layer = decoder_.decode_layer(buffer.bytes());
+    }
+    return nb::make_tuple(to_array(std::move(layer.elements)), to_dict(layer.stats));
+  }
+
+ private:
+  api::Decoder decoder_;
+};
+
+nb::tuple describe(nb::handle record) {
+  const Buffer buffer(record);
+  const wcodec_record_info info = api::describe(buffer.bytes());
+  return nb::make_tuple(wcodec_dtype_name(info.dtype), info.rows, info.cols, info.tile_rows, info.tile_cols,
+                        info.decoded_bytes);
+}
+
+// Types that NumPy does not know, such as bfloat16, cannot come through numpy.from_dlpack.
+using AnyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+
+nb::tuple from_dlpack(const AnyArray& array) {
+  nb::list shape;
+  for (std::size_t i = 0; i < array.ndim(); ++i) shape.append(array.shape(i));
+  const std::size_t size = array.nbytes();
+  const nb::ndarray<nb::numpy, const std::uint8_t, nb::ndim<1>> bytes(array.data(), {size}, nb::cast(array));
+  const nb::dlpack::dtype type = array.dtype();
+  return nb::make_tuple(bytes, nb::tuple(shape), type.code, type.bits * type.lanes);
+}
+
+nb::dict option_help() {
+  nb::dict options;
+  for (std::size_t i = 0; wcodec_option_key(i) != nullptr; ++i) options[wcodec_option_key(i)] = wcodec_option_help(i);
+  return options;
+}
+
+}  // namespace
+
+NB_MODULE(_core, module) {
+  module.doc() = "The compiled part of the package wcodec; use that instead.";
+  module.attr("__version__") = wcodec_version();
+  nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
+    try {
+      std::rethrow_exception(pointer);
+    } catch (const api::Error& error) {
+      raise(error);
+    }
+  });
+  nb::class_<Encoder>(module, "Encoder", "Layers to records, with options as text; safe to share between threads.")
+      .def(nb::init<const OptionMap&>(), nb::arg("options"))
+      .def("encode", &Encoder::encode, nb::arg("dtype"), nb::arg("rows"), nb::arg("cols"), nb::arg("elements"),
+           "Row-major elements as a bytes-like object to (record, stats).");
+  nb::class_<Decoder>(module, "Decoder", "Records to layers; safe to share between threads.")
+      .def(nb::init<const OptionMap&>(), nb::arg("options"))
+      .def("decode", &Decoder::decode, nb::arg("record"), "The elements' bytes as an array, and stats.");
+  module.def("describe", &describe, nb::arg("record"),
+             "(dtype, rows, cols, tile_rows, tile_cols, decoded_bytes) as the record's beginning says.");
+  module.def("from_dlpack", &from_dlpack, nb::arg("array"),
+             "(bytes without a copy, shape, DLPack type code, bits) of a contiguous array in main memory.");
+  module.def("option_help", &option_help, "Keys that options may have, and what they mean.");
+}
