@@ -37,8 +37,9 @@ struct EncodeOptions {
   // Layers are cut into parts of at most this many weights (and 4 bytes for each of them), which are coded one by one.
   u64 part_weights = kDefaultPartWeights;
   unsigned threads = 0;  // 0: as many as the machine runs at once. The bytes do not depend on it
-  // Bound on the working memory of parts in flight; 0: threads + 2 parts, about 30 bytes a weight each. One part is
-  // always in flight. The bytes do not depend on it.
+  // Bound on the working memory of parts in flight; 0: threads + 2 parts, about 28 bytes a weight of F32 and 10 of
+  // INT8. One part is always in flight. What a memory allocator keeps of what was freed is not counted. The bytes do
+  // not depend on it.
   u64 memory_bytes = 0;
   bool verify = true;  // decode every part again and compare before it is written
   bool overwrite = false;
@@ -65,7 +66,7 @@ CodecStats encode_checkpoint(const std::string& source, const std::string& desti
 
 struct DecodeOptions {
   unsigned threads = 0;
-  u64 memory_bytes = 0;                 // as above, about 20 bytes a weight
+  u64 memory_bytes = 0;                 // as above, about 15 bytes a weight of F32, 6 of INT8
   u64 max_output_bytes = u64{1} << 42;  // a container that says it holds more is refused
   u64 max_part_weights = u64{1} << 26;  // likewise a part of a layer
   bool overwrite = false;

@@ -23,8 +23,8 @@ using container::LayerEntry;
 
 namespace {
 
-// Decoded parts that are kept: two threads reading side by side, or planes in turn.
-constexpr std::size_t kCachedParts = 4;
+// Of decoded parts that are kept: one of the largest, or many small ones.
+constexpr u64 kCacheBytes = u64{1} << 24;
 
 // Where a tensor of the checkpoint comes from.
 struct Plane {
@@ -49,6 +49,7 @@ struct ContainerReader::State {
   std::vector<Plane> planes;  // of each tensor
   std::mutex mutex;
   std::list<Cached> cache;  // the last used first
+  u64 cached_bytes = 0;
 
   const LayerEntry& layer_of(std::size_t tensor) const { return opened.index.layers[planes[tensor].layer]; }
 
@@ -69,7 +70,11 @@ struct ContainerReader::State {
                                                   : read_part(opened.file, layer, number));
     const std::lock_guard lock(mutex);
     cache.push_front({tensor, number, values});
-    if (cache.size() > kCachedParts) cache.pop_back();
+    cached_bytes += values->size();
+    while (cached_bytes > kCacheBytes && cache.size() > 1) {
+      cached_bytes -= cache.back().values->size();
+      cache.pop_back();
+    }
     return values;
   }
 };

@@ -18,7 +18,7 @@ int decode(Arguments& arguments) {
   use_plugins(arguments.plugins);
   ByteProgress progress("decoding", arguments.work.quiet || arguments.work.json);
   arguments.options.threads = arguments.work.threads;
-  arguments.options.memory_bytes = arguments.work.memory_mib << 20;
+  arguments.options.memory_bytes = arguments.work.memory_bytes();
   arguments.options.progress = progress.callback();
   const CodecStats stats = decode_checkpoint(arguments.source, arguments.destination, arguments.options);
   print_stats(stats, false, arguments.destination, arguments.work);

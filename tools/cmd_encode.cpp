@@ -32,7 +32,7 @@ int encode(Arguments& arguments) {
   if (!arguments.modes.empty()) arguments.options.modes = split_modes(arguments.modes);
   ByteProgress progress("encoding", arguments.work.quiet || arguments.work.json);
   arguments.options.threads = arguments.work.threads;
-  arguments.options.memory_bytes = arguments.work.memory_mib << 20;
+  arguments.options.memory_bytes = arguments.work.memory_bytes();
   arguments.options.verify = !arguments.no_verify;
   arguments.options.progress = progress.callback();
   const CodecStats stats = encode_checkpoint(arguments.source, arguments.destination, arguments.options);

@@ -62,7 +62,7 @@ int check(const Arguments& arguments) {
     ByteProgress progress("checking", arguments.work.quiet || arguments.work.json);
     DecodeOptions options;
     options.threads = arguments.work.threads;
-    options.memory_bytes = arguments.work.memory_mib << 20;
+    options.memory_bytes = arguments.work.memory_bytes();
     options.progress = progress.callback();
     stats = check_container(arguments.a, options);
   }
@@ -77,7 +77,7 @@ int verify(Arguments& arguments) {
   {
     ByteProgress progress("comparing", arguments.work.quiet || arguments.work.json);
     arguments.options.threads = arguments.work.threads;
-    arguments.options.memory_bytes = arguments.work.memory_mib << 20;
+    arguments.options.memory_bytes = arguments.work.memory_bytes();
     arguments.options.progress = progress.callback();
     report = verify_checkpoints(arguments.a, arguments.b, arguments.options);
   }

@@ -1,6 +1,7 @@
 #include "tools/codec_command.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "core/error.hpp"
 #include "tools/byte_progress.hpp"
@@ -18,6 +19,17 @@ void WorkArguments::declare(CLI::App& command) {
       ->check(CLI::Range(1, 1 << 24));
   command.add_flag("--json", json, "Print one JSON object");
   command.add_flag("-q,--quiet", quiet, "No progress, and nothing when all is well");
+}
+
+u64 WorkArguments::memory_bytes() const {
+#if defined(__GLIBC__)
+  // Otherwise every thread's heap keeps what the largest part has taken.
+  if (memory_mib != 0) {
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 18);
+    ::mallopt(M_ARENA_MAX, 1);
+  }
+#endif
+  return memory_mib << 20;
 }
 
 nlohmann::json ledger_json(const Ledger& ledger) {

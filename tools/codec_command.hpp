@@ -13,6 +13,8 @@ struct WorkArguments {
   u64 memory_mib = 0;
   bool json = false, quiet = false;
   void declare(CLI::App& command);
+  // The bound in bytes, for the options of the codec. Where there is one, freed memory goes back to the system at once.
+  u64 memory_bytes() const;
 };
 
 // "12.3 MB to 4.5 MB …", or the same as JSON.
