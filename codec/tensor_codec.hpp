@@ -68,6 +68,9 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
 std::vector<TransformedPlane> transform_planes(std::span<const SymbolPlane> planes, std::span<const ModeChoice> choices,
                                                const TileGrid& grid, const TransformSet& transforms);
 
+// Tiles of one row: coding order is row-major, and without prediction nothing has to be cut into tiles at all.
+inline constexpr TileShape kUntiled{1, kMaxTileSide};
+
 // All in one: splits, predicts, chooses, transforms, writes.
 EncodedTensor encode_tensor(const QuantizedTensor& tensor, TileShape shape, std::span<const PredictorChoice> modes,
                             const CoderChoice& coder, const TransformSet& transforms = identity_transform());
@@ -77,5 +80,8 @@ inline constexpr u64 kDefaultWeightLimit = u64{1} << 34;
 // From the bytes alone. Throws Error{corrupt | truncated | unsupported | limit}; allocates nothing before the CRC is
 // checked and the shape is within `max_weights`.
 QuantizedTensor decode_tensor(Bytes record, u64 max_weights = kDefaultWeightLimit);
+// The same with the words in the caller's memory: `words` is exactly of their size, or Error{usage}. Returns all but
+// the words. Scratch memory, a byte a weight for each plane, is kept by the thread.
+QuantizedTensor decode_tensor_into(Bytes record, MutBytes words);
 
 }  // namespace wcodec

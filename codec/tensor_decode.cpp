@@ -99,8 +99,30 @@ u64 tile_param_bytes(const Header& header, const std::vector<u8>& mode_of_tile) 
   return total;
 }
 
-std::vector<u8> decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane) {
+// Memory that a thread keeps: fresh pages cost as much as decoding into them.
+std::vector<u8>& scratch(std::size_t which, std::size_t size) {
+  thread_local std::vector<std::vector<u8>> kept;
+  if (kept.size() <= which) kept.resize(which + 1);
+  if (kept[which].size() < size) kept[which].resize(size);
+  return kept[which];
+}
+
+// Residuals of `none` in row-major order are the symbols, but for what they are counted from.
+bool is_plain(const Header& header) {
+  return header.modes.size() == 1 && header.modes[0].row == &predictors().front() && header.grid.shape.rows == 1 &&
+         header.transforms.is_identity();
+}
+
+void decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane, const u8* first_plane, u8* symbols) {
   const TileGrid& grid = header.grid;
+  const auto weights = static_cast<std::size_t>(grid.rows * grid.cols);
+  if (is_plain(header)) {
+    header.coder->decode(*header.coder, in, {grid, plane.bits, first_plane}, {symbols, weights});
+    if (plane.zero == 0) return;
+    const auto mask = static_cast<u8>((1 << plane.bits) - 1);
+    for (std::size_t i = 0; i < weights; ++i) symbols[i] = static_cast<u8>(symbols[i] + plane.zero) & mask;
+    return;
+  }
   const auto tiles = static_cast<u64>(grid.rows == 0 || grid.cols == 0 ? 0 : grid.tiles());
   std::vector<u8> mode_of_tile(tiles);
   const int modes = static_cast<int>(header.modes.size());
@@ -124,43 +146,81 @@ std::vector<u8> decode_plane(ByteReader& in, const Header& header, const PlaneIn
     transform_of_block =
         read_side_stream(in, block_count(grid), transform_bits(transforms), choices, "transforms of blocks");
 
-  const auto weights = static_cast<std::size_t>(grid.rows * grid.cols);
-  std::vector<u8> residuals(weights), symbols(weights);
-  header.coder->decode(*header.coder, in, {grid, plane.bits}, residuals);
-  if (!transforms.is_identity()) restore_plane(residuals, grid, plane.bits, transforms, transform_of_block, in);
+  u8* const residuals = scratch(0, weights).data();
+  header.coder->decode(*header.coder, in, {grid, plane.bits, first_plane}, {residuals, weights});
+  if (!transforms.is_identity())
+    restore_plane({residuals, weights}, grid, plane.bits, transforms, transform_of_block, in);
   const u8* next_params = tile_params.data();
   for (u64 t = 0; t < tiles; ++t) {
     const std::size_t m = mode_of_tile[t];
     const PredictorChoice& mode = header.modes[m];
     PredictorContext context = predictor_context(mode, plane.zero, plane.bits);
     context.params = plane_params[m].data();
-    const Tile<u8> tile = grid.tile(symbols.data(), static_cast<i64>(t));
+    const Tile<u8> tile = grid.tile(symbols, static_cast<i64>(t));
     if (mode.row->scope == ParamScope::tile) {
       context.params = next_params;
       next_params += mode.row->param_bytes(tile.rows, tile.cols, mode.option);
     }
-    mode.row->reconstruct(tile, context, residuals.data() + grid.offset(static_cast<i64>(t)));
+    mode.row->reconstruct(tile, context, residuals + grid.offset(static_cast<i64>(t)));
   }
-  return symbols;
+}
+
+// The record without its checksum, which is right.
+Bytes checked_body(Bytes record) {
+  if (record.size() < sizeof(u32)) throw Error(ErrorKind::truncated, "tensor record: shorter than its checksum");
+  ByteReader tail(record.last(sizeof(u32)));
+  const Bytes body = record.first(record.size() - sizeof(u32));
+  if (tail.read<u32>("checksum") != crc32(body)) corrupt("checksum mismatch");
+  return body;
+}
+
+// Fills `words` and the scales of the tensor returned.
+QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
+  QuantizedTensor tensor{header.grid.rows, header.grid.cols, header.format, {}, {}};
+  const std::vector<PlaneInfo> layout = plane_layout(header.format);
+  const u64 weights = tensor.weights();
+  std::vector<const u8*> planes;
+  // A plane as wide as the words is decoded in their place.
+  const bool in_place = layout.size() == 1;
+  const bool is_word =
+      in_place && is_plain(header) && header.format.bits == 8 && header.format.number != NumberClass::floating;
+  for (std::size_t p = 0; p < layout.size(); ++p) {
+    u8* const symbols = in_place ? words : scratch(p + 1, weights).data();
+    // What `none` leaves of a byte is the byte itself.
+    PlaneInfo plane = layout[p];
+    if (is_word) plane.zero = 0;
+    decode_plane(in, header, plane, p > 0 ? planes[0] : nullptr, symbols);
+    planes.push_back(symbols);
+  }
+  if (!is_word) join_planes_into(header.format, planes, weights, words);
+  const Bytes scales = in.take(header.scale_bytes, "scales");
+  tensor.scales.assign(scales.begin(), scales.end());
+  if (in.remaining() != 0) corrupt(fmt::format("{} bytes are left over", in.remaining()));
+  return tensor;
 }
 
 }  // namespace
 
 QuantizedTensor decode_tensor(Bytes record, u64 max_weights) {
-  if (record.size() < sizeof(u32)) throw Error(ErrorKind::truncated, "tensor record: shorter than its checksum");
-  ByteReader tail(record.last(sizeof(u32)));
-  const Bytes body = record.first(record.size() - sizeof(u32));
-  if (tail.read<u32>("checksum") != crc32(body)) corrupt("checksum mismatch");
-  ByteReader in(body);
+  ByteReader in(checked_body(record));
   const Header header = read_header(in, max_weights);
-  QuantizedTensor tensor{header.grid.rows, header.grid.cols, header.format, {}, {}};
-  std::vector<std::vector<u8>> planes;
-  for (const PlaneInfo& plane : plane_layout(header.format)) planes.push_back(decode_plane(in, header, plane));
-  tensor.words = join_planes(header.format, planes, tensor.weights());
-  const Bytes scales = in.take(header.scale_bytes, "scales");
-  tensor.scales.assign(scales.begin(), scales.end());
-  if (in.remaining() != 0) corrupt(fmt::format("{} bytes are left over", in.remaining()));
+  const auto weights = static_cast<u64>(header.grid.rows * header.grid.cols);
+  std::vector<u8> words(weights * static_cast<u64>(header.format.memory_bytes));
+  QuantizedTensor tensor = decode_body(in, header, words.data());
+  tensor.words = std::move(words);
   return tensor;
+}
+
+QuantizedTensor decode_tensor_into(Bytes record, MutBytes words) {
+  ByteReader in(checked_body(record));
+  const Header header = read_header(in, words.size());
+  const auto weights = static_cast<u64>(header.grid.rows * header.grid.cols);
+  if (weights * static_cast<u64>(header.format.memory_bytes) != words.size()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("tensor record: holds {} x {} words of {} bytes, the buffer has {} bytes", header.grid.rows,
+                            header.grid.cols, header.format.memory_bytes, words.size()));
+  }
+  return decode_body(in, header, words.data());
 }
 
 }  // namespace wcodec

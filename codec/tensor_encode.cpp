@@ -21,6 +21,7 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
     throw Error(ErrorKind::internal, "encode_record needs each plane transformed, or none");
   const TileGrid grid{tensor.rows, tensor.cols, shape};
   LedgerWriter out;
+  out.reserve(tensor.words.size() + tensor.scales.size() + 4096);
   const auto header = [&](auto value) { out.write(LedgerEntry::header, value); };
   header(record::kMagic);
   header(record::kVersion);
@@ -63,7 +64,7 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
     if (blocks != nullptr)
       write_side_stream(blocks->transform_of_block, transform_bits(transforms), LedgerEntry::transform, out);
     coder.row->encode(*coder.row,
-                      {{grid, planes[p].info.bits},
+                      {{grid, planes[p].info.bits, p > 0 ? planes[0].symbols.data() : nullptr},
                        blocks != nullptr ? blocks->symbols : choice.residuals,
                        planes[p].symbols.data(),
                        planes[p].info.zero,
@@ -93,15 +94,34 @@ std::vector<TransformedPlane> transform_planes(std::span<const SymbolPlane> plan
   return transformed;
 }
 
+namespace {
+
+// Residuals of `none` in row-major order: no tiles, no costs, nothing to choose.
+ModeChoice plain_residuals(const SymbolPlane& plane) {
+  ModeChoice choice;
+  choice.residuals.resize(plane.symbols.size());
+  const auto mask = static_cast<u8>((1 << plane.info.bits) - 1);
+  const u8 zero = plane.info.zero;
+  const u8* const symbols = plane.symbols.data();
+  u8* const residuals = choice.residuals.data();
+  const std::size_t count = plane.symbols.size();  // a local: stores of bytes might change what vectors say
+  for (std::size_t i = 0; i < count; ++i) residuals[i] = static_cast<u8>(symbols[i] - zero) & mask;
+  return choice;
+}
+
+}  // namespace
+
 EncodedTensor encode_tensor(const QuantizedTensor& tensor, TileShape shape, std::span<const PredictorChoice> modes,
                             const CoderChoice& coder, const TransformSet& transforms) {
   const std::vector<SymbolPlane> planes = split_planes(tensor);
+  const TileGrid grid{tensor.rows, tensor.cols, shape};
+  const bool is_plain = shape.rows == 1 && modes.size() == 1 && modes[0].row == &predictors().front();
   std::vector<ModeChoice> choices;
   for (const SymbolPlane& plane : planes) {
-    choices.push_back(PlanePredictions(plane, {tensor.rows, tensor.cols, shape}).choose(modes));
+    choices.push_back(is_plain ? plain_residuals(plane) : PlanePredictions(plane, grid).choose(modes));
   }
   return encode_record(tensor, planes, shape, modes, choices, coder, transforms,
-                       transform_planes(planes, choices, {tensor.rows, tensor.cols, shape}, transforms));
+                       transform_planes(planes, choices, grid, transforms));
 }
 
 }  // namespace wcodec

@@ -19,6 +19,12 @@ class LedgerWriter {
     ledger_[entry] += part.size();
     if (!dry_) out_.append(part);
   }
+  // Bytes whose entries the caller has added up.
+  void append(const Ledger& entries, Bytes part) {
+    ledger_ += entries;
+    if (!dry_) out_.append(part);
+  }
+  void reserve(std::size_t size) { out_.bytes.reserve(size); }
   // Books bytes that a dry run did not make.
   void book(LedgerEntry entry, u64 size) noexcept { ledger_[entry] += size; }
   template <class T>

@@ -11,9 +11,9 @@
 namespace wcodec {
 namespace {
 
-// Reused between chunks of one thread.
+// Reused between chunks of one thread, so that fresh pages are not paid for again and again.
 struct Scratch {
-  std::vector<u8> high, low;
+  std::vector<u8> high, low, chunks;
   std::vector<u16> words;
 };
 
@@ -26,14 +26,9 @@ Scratch& scratch(const StreamLayout& layout) {
   return reused;
 }
 
-struct CodedChunk {
-  std::vector<u8> bytes;
-  std::size_t state_bytes;
-};
-
+// Appends a chunk to `out` and books its parts.
 void encode_chunk(const u8* symbols, const u8* contexts, std::size_t count, const StreamLayout& layout,
-                  const StreamEncoder& code, CodedChunk& out) {
-  Scratch& space = scratch(layout);
+                  const StreamEncoder& code, Scratch& space, std::vector<u8>& out, Ledger& entries) {
   const u8* high = symbols;
   if (layout.low_bits > 0 || layout.offset != 0) {
     split_low_bits(symbols, count, layout.bits, layout.low_bits, layout.offset, space.high.data(), space.low.data());
@@ -46,13 +41,14 @@ void encode_chunk(const u8* symbols, const u8* contexts, std::size_t count, cons
   if (seeded > 0) seed_lanes(high + (count - seeded), layout.high_bits(), states);
   u16* const end = space.words.data() + space.words.size();
   const std::size_t words = code.encode(high, contexts, count - seeded, lanes, states, end);
-  out.bytes.clear();
-  write_states(states, lanes, out.bytes);
-  out.state_bytes = out.bytes.size();
+  const std::size_t begin = out.size();
+  write_states(states, lanes, out);
+  entries[LedgerEntry::state] += out.size() - begin;
   const auto* first = reinterpret_cast<const u8*>(end - words);
-  out.bytes.insert(out.bytes.end(), first, first + 2 * words);
-  out.bytes.insert(out.bytes.end(), space.low.begin(),
-                   space.low.begin() + static_cast<std::ptrdiff_t>(low_bytes(count, layout.low_bits)));
+  const std::size_t low = low_bytes(count, layout.low_bits);
+  out.insert(out.end(), first, first + 2 * words);
+  out.insert(out.end(), space.low.data(), space.low.data() + low);
+  entries[LedgerEntry::payload] += 2 * words + low;
 }
 
 void write_index(const std::vector<u64>& sizes, LedgerWriter& out) {
@@ -123,19 +119,20 @@ bool StreamDecoder::finish(LaneDecoder& stream, int lanes) const noexcept {
 
 void encode_chunks(std::span<const u8> symbols, const u8* contexts, const StreamLayout& layout,
                    const StreamEncoder& code, LedgerWriter& out) {
+  Scratch& space = scratch(layout);
+  std::vector<u8>& chunks = space.chunks;
+  chunks.clear();
   std::vector<u64> sizes;
-  LedgerWriter chunks(out.dry());
-  CodedChunk chunk;
+  Ledger entries;
   for (u64 k = 0; k < layout.chunks(); ++k) {
     const u64 first = layout.first(k);
+    const std::size_t begin = chunks.size();
     encode_chunk(symbols.data() + first, contexts ? contexts + first : nullptr,
-                 static_cast<std::size_t>(layout.size(k)), layout, code, chunk);
-    sizes.push_back(chunk.bytes.size());
-    chunks.append(LedgerEntry::state, Bytes(chunk.bytes).first(chunk.state_bytes));
-    chunks.append(LedgerEntry::payload, Bytes(chunk.bytes).subspan(chunk.state_bytes));
+                 static_cast<std::size_t>(layout.size(k)), layout, code, space, chunks, entries);
+    sizes.push_back(chunks.size() - begin);
   }
   write_index(sizes, out);
-  out.append_all(chunks);
+  out.append(entries, chunks);
 }
 
 ChunkIndex read_chunk_index(ByteReader& in, const StreamLayout& layout) {

@@ -14,6 +14,8 @@ namespace wcodec {
 struct PlaneGeometry {
   TileGrid grid;
   int bits;  // residuals are 0 … 2^bits − 1
+  // Symbols of the tensor's first plane (a float's exponents), row-major; null for that plane itself.
+  const u8* first_plane = nullptr;
 };
 
 struct CoderInput {

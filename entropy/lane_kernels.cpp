@@ -127,7 +127,7 @@ struct Streams {
 };
 
 // Bytes 0 of 32 lanes.
-HWY_INLINE void store_bytes(const V* v, u8* out) {
+HWY_INLINE void store_bytes(const V (&v)[kVectors], u8* out) {
   const __m256i mask = _mm256_set1_epi32(0xff);
   const __m256i low = _mm256_packus_epi32(_mm256_and_si256(v[0].raw, mask), _mm256_and_si256(v[1].raw, mask));
   const __m256i high = _mm256_packus_epi32(_mm256_and_si256(v[2].raw, mask), _mm256_and_si256(v[3].raw, mask));
@@ -137,7 +137,7 @@ HWY_INLINE void store_bytes(const V* v, u8* out) {
 }
 
 // Bytes 0 and 1 of 32 lanes.
-HWY_INLINE void store_pairs(const V* v, u8* out) {
+HWY_INLINE void store_pairs(const V (&v)[kVectors], u8* out) {
   const __m256i mask = _mm256_set1_epi32(0xffff);
   for (int half = 0; half < 2; ++half) {
     const __m256i packed =
@@ -162,8 +162,10 @@ void decode_rans(LaneDecoder* const* decoders, const RansDecodeTables& tables) {
   const int p = tables.precision;
   const V slot_mask = hn::Set(kLanes, (u32{1} << p) - 1), one = hn::Set(kLanes, u32{1});
   for (; streams.rounds > 0 && streams.safe(80); --streams.rounds) {
+#pragma GCC unroll 2
     for (int s = 0; s < kStreams; ++s) {
       V symbol[kVectors];
+#pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         V& x = streams.x[s][v];
         const V slot = hn::And(x, slot_mask);
@@ -210,7 +212,7 @@ void rans_decode_rounds(LaneDecoder* const* streams, int count, const RansDecode
 }
 
 // Escaped lanes take their raw pair, in lane order.
-HWY_NOINLINE void take_escapes(V* x, V* entry, const u8*& next, int bits) {
+HWY_NOINLINE const u8* take_escapes(V* x, V* entry, const u8* next, int bits) {
   alignas(32) LaneStates states, entries;
   for (int v = 0; v < kVectors; ++v) {
     hn::StoreU(x[v], kLanes, states.data() + 8 * v);
@@ -232,6 +234,7 @@ HWY_NOINLINE void take_escapes(V* x, V* entry, const u8*& next, int bits) {
     x[v] = hn::LoadU(kLanes, states.data() + 8 * v);
     entry[v] = hn::LoadU(kLanes, entries.data() + 8 * v);
   }
+  return next;
 }
 
 template <int kStreams>
@@ -239,8 +242,10 @@ void decode_pairs(LaneDecoder* const* decoders, const PairDecodeTable& table) {
   Streams<kStreams> streams(decoders, 64);
   const V slot_mask = hn::Set(kLanes, static_cast<u32>(kPairSlots - 1));
   for (; streams.rounds > 0 && streams.safe(144); --streams.rounds) {
+#pragma GCC unroll 2
     for (int s = 0; s < kStreams; ++s) {
       V entry[kVectors];
+#pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         V& x = streams.x[s][v];
         entry[v] = gather(table.slots.data(), hn::And(x, slot_mask));
@@ -248,8 +253,19 @@ void decode_pairs(LaneDecoder* const* decoders, const PairDecodeTable& table) {
         x = refill(x, streams.next[s]);
       }
       const V any = hn::Or(hn::Or(entry[0], entry[1]), hn::Or(entry[2], entry[3]));
-      if (HWY_UNLIKELY(_mm256_movemask_ps(_mm256_castsi256_ps(any.raw)) != 0))
-        take_escapes(streams.x[s], entry, streams.next[s], table.bits);
+      if (HWY_UNLIKELY(_mm256_movemask_ps(_mm256_castsi256_ps(any.raw)) != 0)) {
+        // Copies, so that the states themselves can stay in registers.
+        V x[kVectors], entries[kVectors];
+        for (int v = 0; v < kVectors; ++v) {
+          x[v] = streams.x[s][v];
+          entries[v] = entry[v];
+        }
+        streams.next[s] = take_escapes(x, entries, streams.next[s], table.bits);
+        for (int v = 0; v < kVectors; ++v) {
+          streams.x[s][v] = x[v];
+          entry[v] = entries[v];
+        }
+      }
       store_pairs(entry, streams.out[s]);
       streams.out[s] += 64;
     }
@@ -282,7 +298,8 @@ std::size_t encode_rans(const u8* symbols, const u8* contexts, std::size_t count
   u16* end = words_end;
   for (std::size_t at = count; at > 0;) {
     at -= 32;
-    for (int v = kVectors; v-- > 0;) {
+#pragma GCC unroll 4
+    for (int v = kVectors - 1; v >= 0; --v) {
       V index = widen(symbols + at + 8 * v);
       if constexpr (kContexts) index = hn::Or(index, hn::ShiftLeft<8>(widen(contexts + at + 8 * v)));
       index = hn::ShiftLeft<1>(index);
@@ -310,7 +327,7 @@ std::size_t rans_encode_rounds(const u8* symbols, const u8* contexts, std::size_
 }
 
 // Escaped lanes put their raw pair, in reverse order.
-HWY_NOINLINE void put_escapes(V* x, const V* entry, const u8* symbols, int bits, u16*& end) {
+HWY_NOINLINE u16* put_escapes(V* x, const V* entry, const u8* symbols, int bits, u16* end) {
   alignas(32) LaneStates states, entries;
   for (int v = 0; v < kVectors; ++v) {
     hn::StoreU(x[v], kLanes, states.data() + 8 * v);
@@ -326,6 +343,7 @@ HWY_NOINLINE void put_escapes(V* x, const V* entry, const u8* symbols, int bits,
     state = state << 2 * bits | static_cast<u32>(symbols[2 * lane] | symbols[2 * lane + 1] << bits);
   }
   for (int v = 0; v < kVectors; ++v) x[v] = hn::LoadU(kLanes, states.data() + 8 * v);
+  return end;
 }
 
 std::size_t pair_encode_rounds(const u8* symbols, std::size_t count, const PairEncodeTable& table, LaneStates& states,
@@ -345,9 +363,17 @@ std::size_t pair_encode_rounds(const u8* symbols, std::size_t count, const PairE
     }
     static_assert(PairEncodeTable::kSide == 65);
     const V any = hn::Or(hn::Or(entry[0], entry[1]), hn::Or(entry[2], entry[3]));
-    if (HWY_UNLIKELY(_mm256_movemask_ps(_mm256_castsi256_ps(any.raw)) != 0))
-      put_escapes(x, entry, symbols + at, table.bits, end);
-    for (int v = kVectors; v-- > 0;) {
+    if (HWY_UNLIKELY(_mm256_movemask_ps(_mm256_castsi256_ps(any.raw)) != 0)) {
+      V states_now[kVectors], entries[kVectors];
+      for (int v = 0; v < kVectors; ++v) {
+        states_now[v] = x[v];
+        entries[v] = entry[v];
+      }
+      end = put_escapes(states_now, entries, symbols + at, table.bits, end);
+      for (int v = 0; v < kVectors; ++v) x[v] = states_now[v];
+    }
+#pragma GCC unroll 4
+    for (int v = kVectors - 1; v >= 0; --v) {
       const V length = hn::And(hn::ShiftRight<16>(entry[v]), hn::Set(kLanes, u32{31}));
       const auto stays =
           hn::Eq(V{_mm256_srlv_epi32(x[v].raw, hn::Sub(hn::Set(kLanes, u32{32}), length).raw)}, hn::Zero(kLanes));

@@ -73,7 +73,49 @@ __attribute__((target("bmi2"))) void split_bmi2(const u8* symbols, std::size_t g
       symbols, groups, bits, low, offset, high,
       packed, [&](u64 u) __attribute__((target("bmi2"))) { return _pext_u64(u, where); });
 }
+
+// 32 symbols at once for 1, 2 or 4 low bits; returns how many are done.
+template <int kLow>
+__attribute__((target("avx2"))) std::size_t join_avx2(u8* symbols, std::size_t count, int bits, u8 offset,
+                                                      const u8* packed) noexcept {
+  const __m256i mask = _mm256_set1_epi8(static_cast<char>((1u << bits) - 1)),
+                back = _mm256_set1_epi8(static_cast<char>(offset));
+  std::size_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    const u8* const at = packed + i / 8 * kLow;
+    __m256i low;
+    if constexpr (kLow == 4) {
+      const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+      const __m128i nibble = _mm_set1_epi8(15);
+      const __m128i even = _mm_and_si128(both, nibble), odd = _mm_and_si128(_mm_srli_epi16(both, 4), nibble);
+      low = _mm256_set_m128i(_mm_unpackhi_epi8(even, odd), _mm_unpacklo_epi8(even, odd));
+    } else if constexpr (kLow == 2) {
+      // A byte's pairs of bits to the bottoms of four bytes.
+      const __m256i four = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)));
+      const __m256i spread_out =
+          _mm256_or_si256(_mm256_or_si256(four, _mm256_slli_epi32(four, 6)),
+                          _mm256_or_si256(_mm256_slli_epi32(four, 12), _mm256_slli_epi32(four, 18)));
+      low = _mm256_and_si256(spread_out, _mm256_set1_epi8(3));
+    } else {
+      // Byte i/8 to every byte, then bit i mod 8 of it.
+      u32 word;
+      std::memcpy(&word, at, 4);
+      const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(word)),
+                                                _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2,
+                                                                 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3));
+      const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
+      low = _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit), _mm256_set1_epi8(1));
+    }
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(symbols + i));
+    // High parts are below 2^(8 − low): nothing crosses from byte to byte.
+    const __m256i u = _mm256_or_si256(_mm256_slli_epi16(high, kLow), low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(symbols + i), _mm256_and_si256(_mm256_sub_epi8(u, back), mask));
+  }
+  return i;
+}
+
 const bool kHasBmi2 = __builtin_cpu_supports("bmi2");
+const bool kHasAvx2 = __builtin_cpu_supports("avx2");
 #endif
 
 // Groups of eight whose eight-byte access to `packed` stays inside.
@@ -124,6 +166,16 @@ bool join_low_bits(u8* symbols, std::size_t count, int bits, int low, u8 offset,
     for (std::size_t i = 0; i < count; ++i) symbols[i] = static_cast<u8>(symbols[i] - offset) & mask;
     return true;
   }
+#if defined(__x86_64__)
+  if (kHasAvx2 && (low == 1 || low == 2 || low == 4)) {
+    const std::size_t done = low == 4   ? join_avx2<4>(symbols, count, bits, offset, packed)
+                             : low == 2 ? join_avx2<2>(symbols, count, bits, offset, packed)
+                                        : join_avx2<1>(symbols, count, bits, offset, packed);
+    symbols += done;
+    packed += done / 8 * static_cast<std::size_t>(low);
+    count -= done;
+  }
+#endif
   const std::size_t groups = whole_groups(count, low);
 #if defined(__x86_64__)
   if (kHasBmi2) {

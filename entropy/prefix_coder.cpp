@@ -107,9 +107,10 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
     return;
   }
   LedgerWriter coded(out.dry());
+  coded.reserve(input.residuals.size());
   const Split split = bits == 1 ? Split{} : choose_split(counts, input.residuals.size(), bits, options.low_bits);
   // A high part that is constant, or one bit wide, has nothing to pair.
-  if (bits > 1 && split.code.size > 0) {
+  if (bits > 1 && split.code.size > 0 && split.bits < 0.999 * bits) {
     coded.write(LedgerEntry::header, u8{kPairs});
     coded.write(LedgerEntry::header, static_cast<u8>(split.low));
     coded.write(LedgerEntry::header, split.offset);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "entropy/chunked_stream.hpp"
+#include "entropy/exponent_contexts.hpp"
 #include "entropy/raw_coder.hpp"
 #include "entropy/scale_contexts.hpp"
 
@@ -12,22 +13,35 @@ namespace wcodec {
 namespace {
 
 // On the wire: how the symbols of a plane share tables. Never renumber.
-enum Tables : u8 { kStoredRaw = 0, kPerTensor = 1, kPerTile = 2, kRowScale = 3, kColumnScale = 4, kRowColumnScale = 5 };
+enum Tables : u8 {
+  kStoredRaw = 0,
+  kPerTensor = 1,
+  kPerTile = 2,
+  kRowScale = 3,
+  kColumnScale = 4,
+  kRowColumnScale = 5,
+  kExponent = 6
+};
+// Not on the wire: for each plane the cheapest of one table, row and column scale, and exponent.
+constexpr u8 kBest = 255;
 
 constexpr OptionInfo kOptions[] = {
-    {"tables", "tensor", "tensor|tile|row-scale|col-scale|row-col-scale", "which symbols share a frequency table"},
+    {"tables", "tensor", "tensor|tile|row-scale|col-scale|row-col-scale|exponent|best",
+     "which symbols share a frequency table; exponent: of a float's mantissa, others have one; best: tried for each "
+     "plane"},
     {"contexts", "32", "2...64", "most contexts for tables keyed on scale; fewer are kept where they do not pay"},
     {"precision", "14", "8...15", "frequencies are multiples of 2^-precision"},
     kChunkOption};
 
 CoderOptions prepare(const Spec& spec) {
-  static constexpr sv kTables[] = {"tensor", "tile", "row-scale", "col-scale", "row-col-scale"};
+  static constexpr sv kTables[] = {"tensor", "tile", "row-scale", "col-scale", "row-col-scale", "exponent"};
   const OptionReader options(spec, kOptions);
-  const std::string tables = options.choice("tables", kTables);
+  const std::string tables = options.text("tables") == "best" ? "best" : options.choice("tables", kTables);
   CoderOptions out;
   for (std::size_t i = 0; i < std::size(kTables); ++i) {
     if (tables == kTables[i]) out.tables = static_cast<u8>(i + 1);
   }
+  if (tables == "best") out.tables = kBest;
   out.contexts = static_cast<int>(options.integer("contexts", 2, kMaxContexts));
   out.precision = static_cast<int>(options.integer("precision", kMinPrecision, kMaxPrecision));
   out.log2_chunk = read_chunk_option(options);
@@ -75,41 +89,66 @@ void encode_by_tile(const CoderInput& input, int precision, LedgerWriter& out) {
   }
 }
 
-void encode_by_context(const CoderInput& input, const ScaleContexts& contexts, const CoderOptions& options,
-                       LedgerWriter& out) {
-  const std::vector<u8> of_symbol = contexts.count > 1 ? contexts.expand(input.geometry.grid) : std::vector<u8>();
-  std::vector<std::array<u32, 256>> counts(static_cast<std::size_t>(contexts.count));
+// One table for each of `count` contexts; of_symbol is empty for one.
+void encode_by_context(const CoderInput& input, int count, const std::vector<u8>& of_symbol,
+                       const CoderOptions& options, LedgerWriter& out) {
+  const int bits = input.geometry.bits;
+  std::vector<std::array<u32, 256>> counts(static_cast<std::size_t>(count));
   if (of_symbol.empty()) {
     for (const u8 symbol : input.residuals) ++counts[0][symbol];
   } else {
     for (std::size_t i = 0; i < input.residuals.size(); ++i) ++counts[of_symbol[i]][input.residuals[i]];
   }
-  const std::vector<FrequencyTable> tables = write_tables(counts, input.geometry.bits, options.precision, out);
+  const std::vector<FrequencyTable> tables = write_tables(counts, bits, options.precision, out);
   double implied = 0;
   for (std::size_t k = 0; k < counts.size(); ++k)
-    implied += implied_bits(std::span(counts[k]).first(std::size_t{1} << input.geometry.bits), tables[k]);
+    implied += implied_bits(std::span(counts[k]).first(std::size_t{1} << bits), tables[k]);
   const int log2_chunk = choose_log2_chunk(options.log2_chunk, implied / static_cast<double>(input.residuals.size()));
   out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
-  encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(), tables, input.geometry.bits,
-                log2_chunk, out);
+  encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(), tables, bits, log2_chunk, out);
+}
+
+LedgerWriter encode_as(u8 tables, const CoderInput& input, const CoderOptions& options, bool dry) {
+  const TileGrid& grid = input.geometry.grid;
+  LedgerWriter out(dry);
+  out.write(LedgerEntry::header, tables);
+  out.write(LedgerEntry::header, static_cast<u8>(options.precision));
+  if (tables == kPerTile) {
+    encode_by_tile(input, options.precision, out);
+  } else if (tables == kPerTensor) {
+    encode_by_context(input, 1, {}, options, out);
+  } else if (tables == kExponent) {
+    const ExponentContexts contexts = choose_exponent_contexts(options.contexts, grid, input.geometry.first_plane,
+                                                               input.residuals, input.geometry.bits);
+    write_exponent_contexts(contexts, out);
+    encode_by_context(input, contexts.count,
+                      contexts.count > 1 ? contexts.expand(grid, input.geometry.first_plane) : std::vector<u8>(),
+                      options, out);
+  } else {
+    const ScaleContexts contexts =
+        choose_scale_contexts(context_key(tables), options.contexts, grid, input.symbols, input.zero, input.log_scale,
+                              input.residuals, input.geometry.bits);
+    write_scale_contexts(contexts, out);
+    encode_by_context(input, contexts.count, contexts.count > 1 ? contexts.expand(grid) : std::vector<u8>(), options,
+                      out);
+  }
+  return out;
 }
 
 void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
   if (input.residuals.empty()) return;
-  LedgerWriter coded(out.dry());
-  coded.write(LedgerEntry::header, options.tables);
-  coded.write(LedgerEntry::header, static_cast<u8>(options.precision));
-  if (options.tables == kPerTile) {
-    encode_by_tile(input, options.precision, coded);
-  } else {
-    ScaleContexts contexts;
-    if (options.tables != kPerTensor) {
-      contexts =
-          choose_scale_contexts(context_key(options.tables), options.contexts, input.geometry.grid, input.symbols,
-                                input.zero, input.log_scale, input.residuals, input.geometry.bits);
-      write_scale_contexts(contexts, coded);
+  const bool has_exponent = input.geometry.first_plane != nullptr;
+  LedgerWriter coded;
+  if (options.tables == kBest) {
+    coded = encode_as(kPerTensor, input, options, out.dry());
+    for (const u8 tables : {kRowColumnScale, kExponent}) {
+      if (tables == kExponent && !has_exponent) continue;
+      LedgerWriter other = encode_as(tables, input, options, out.dry());
+      if (other.ledger().total() < coded.ledger().total()) coded = std::move(other);
     }
-    encode_by_context(input, contexts, options, coded);
+  } else {
+    coded = encode_as(options.tables == kExponent && !has_exponent ? u8{kPerTensor} : options.tables, input, options,
+                      out.dry());
   }
   if (coded.ledger().total() <= raw_size(input.geometry)) {
     out.append_all(coded);
@@ -148,7 +187,7 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
   if (residuals.empty()) return;
   const u8 tables = in.read<u8>("rANS header");
   if (tables == kStoredRaw) return read_raw(in, geometry, residuals);
-  if (tables > kRowColumnScale) throw Error(ErrorKind::corrupt, "rANS header: unknown kind of tables");
+  if (tables > kExponent) throw Error(ErrorKind::corrupt, "rANS header: unknown kind of tables");
   const int precision = in.read<u8>("rANS header");
   if (precision < kMinPrecision || precision > kMaxPrecision)
     throw Error(ErrorKind::corrupt, "rANS header: precision out of range");
@@ -161,10 +200,19 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
     }
     return;
   }
-  ScaleContexts contexts;
-  if (tables != kPerTensor) contexts = read_scale_contexts(context_key(tables), grid, in);
-  const std::vector<u8> of_symbol = contexts.count > 1 ? contexts.expand(grid) : std::vector<u8>();
-  const std::vector<FrequencyTable> shared = read_tables(in, contexts.count, geometry.bits, precision);
+  int count = 1;
+  std::vector<u8> of_symbol;
+  if (tables == kExponent) {
+    if (geometry.first_plane == nullptr) throw Error(ErrorKind::corrupt, "rANS header: there is no exponent to go by");
+    const ExponentContexts contexts = read_exponent_contexts(in);
+    count = contexts.count;
+    if (count > 1) of_symbol = contexts.expand(grid, geometry.first_plane);
+  } else if (tables != kPerTensor) {
+    const ScaleContexts contexts = read_scale_contexts(context_key(tables), grid, in);
+    count = contexts.count;
+    if (count > 1) of_symbol = contexts.expand(grid);
+  }
+  const std::vector<FrequencyTable> shared = read_tables(in, count, geometry.bits, precision);
   const int log2_chunk = read_log2_chunk(in);
   decode_stream(in, of_symbol.empty() ? nullptr : of_symbol.data(), shared, geometry.bits, log2_chunk, residuals);
 }

@@ -6,13 +6,14 @@
 
 #include "core/portable_math.hpp"
 #include "entropy/bits.hpp"
+#include "entropy/clustering.hpp"
 #include "entropy/log2_cost.hpp"
 #include "entropy/side_stream.hpp"
 
 namespace wcodec {
 namespace {
 
-constexpr double kLevelsPerOctave = 4.0, kTableBitsPerSymbol = 4.5;
+constexpr double kLevelsPerOctave = 4.0;
 constexpr int kLevelBits = 6;
 constexpr std::size_t kMaxSums = 2 * kMaxLevel + 1;
 
@@ -129,57 +130,14 @@ ScaleContexts choose_scale_contexts(ContextKey key, int limit, const TileGrid& g
     if (std::any_of(row, row + alphabet, [](u32 c) { return c > 0; })) sums = s + 1;
   }
 
-  // cost[a][b]: one table for sums a … b.
-  std::vector<double> cost(sums * sums);
-  std::vector<u32> merged(alphabet);
-  for (std::size_t a = 0; a < sums; ++a) {
-    std::fill(merged.begin(), merged.end(), 0u);
-    for (std::size_t b = a; b < sums; ++b) {
-      std::size_t present = 0;
-      for (std::size_t s = 0; s < alphabet; ++s) {
-        merged[s] += histograms[b * alphabet + s];
-        present += merged[s] > 0;
-      }
-      cost[a * sums + b] = fast_entropy_bits(merged) + kTableBitsPerSymbol * static_cast<double>(present);
-    }
-  }
-  // best[k][b]: sums 0 … b in k + 1 clusters; cut[k][b]: where the last one begins.
-  const std::size_t most = std::min<std::size_t>(static_cast<std::size_t>(limit), sums);
-  std::vector<double> best(most * sums, HUGE_VAL);
-  std::vector<u8> cut(most * sums);
-  for (std::size_t b = 0; b < sums; ++b) best[b] = cost[b];
-  for (std::size_t k = 1; k < most; ++k) {
-    for (std::size_t b = k; b < sums; ++b) {
-      for (std::size_t a = k; a <= b; ++a) {
-        const double total = best[(k - 1) * sums + a - 1] + cost[a * sums + b];
-        if (total < best[k * sums + b]) {
-          best[k * sums + b] = total;
-          cut[k * sums + b] = static_cast<u8>(a);
-        }
-      }
-    }
-  }
-  std::size_t clusters = 1;
-  double least = best[sums - 1];
+  histograms.resize(sums * alphabet);
   const double maps = map_bits(levels.row) + map_bits(levels.column) + static_cast<double>(sums) + 32;
-  for (std::size_t k = 1; k < most; ++k) {
-    if (best[k * sums + sums - 1] + maps < least) {
-      least = best[k * sums + sums - 1] + maps;
-      clusters = k + 1;
-    }
-  }
-  if (clusters == 1) return out;
-  out.count = static_cast<int>(clusters);
+  std::vector<u8> context_of_sum = cluster_histograms(histograms, alphabet, limit, maps);
+  if (context_of_sum.back() == 0) return out;
+  out.count = context_of_sum.back() + 1;
   out.row_level = std::move(levels.row);
   out.column_level = std::move(levels.column);
-  out.context_of_sum.resize(sums);
-  std::size_t end = sums;
-  for (std::size_t k = clusters; k-- > 0;) {
-    const std::size_t begin = k == 0 ? 0 : cut[k * sums + end - 1];
-    std::fill(out.context_of_sum.begin() + static_cast<std::ptrdiff_t>(begin),
-              out.context_of_sum.begin() + static_cast<std::ptrdiff_t>(end), static_cast<u8>(k));
-    end = begin;
-  }
+  out.context_of_sum = std::move(context_of_sum);
   return out;
 }
 

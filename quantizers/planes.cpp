@@ -89,6 +89,12 @@ std::vector<Field> fields(const WordFormat& f) {
   return out;
 }
 
+// bf16 and fp32, which have loops of their own that compilers vectorise.
+bool is_float(const WordFormat& f, int memory_bytes, int exponent_bits) noexcept {
+  return f.number == NumberClass::floating && f.memory_bytes == memory_bytes && f.bits == 8 * memory_bytes &&
+         f.exponent_bits == exponent_bits;
+}
+
 template <class Word>
 void split_words(const QuantizedTensor& tensor, const std::vector<Field>& layout, std::vector<SymbolPlane>& planes) {
   const WordFormat& f = tensor.format;
@@ -120,10 +126,33 @@ std::vector<SymbolPlane> split_planes(const QuantizedTensor& tensor) {
   const std::vector<Field> layout = fields(f);
   std::vector<SymbolPlane> planes;
   for (const Field& field : layout) planes.push_back({field.info, std::vector<u8>(count)});
-  if (is_single(f)) {
+  const u8* const words = tensor.words.data();
+  if (f.bits == 8 && f.number == NumberClass::signed_int) {
+    u8* const symbols = planes[0].symbols.data();
+    for (u64 i = 0; i < count; ++i) symbols[i] = words[i] ^ 0x80;
+  } else if (is_single(f)) {
     std::array<u8, 256> map{};
     for (unsigned w = 0; w < 256; ++w) map[w] = static_cast<u8>(arrange_single(f, w));
-    for (u64 i = 0; i < count; ++i) planes[0].symbols[i] = map[tensor.words[i]];
+    for (u64 i = 0; i < count; ++i) planes[0].symbols[i] = map[words[i]];
+  } else if (is_float(f, 2, 8)) {
+    u8 *const exponent = planes[0].symbols.data(), *const rest = planes[1].symbols.data();
+    for (u64 i = 0; i < count; ++i) {
+      u16 word;
+      std::memcpy(&word, words + 2 * i, 2);
+      exponent[i] = static_cast<u8>(word >> 7);
+      rest[i] = static_cast<u8>((word >> 8 & 0x80) | (word & 0x7f));
+    }
+  } else if (is_float(f, 4, 8)) {
+    u8 *const exponent = planes[0].symbols.data(), *const rest = planes[1].symbols.data();
+    u8 *const third = planes[2].symbols.data(), *const fourth = planes[3].symbols.data();
+    for (u64 i = 0; i < count; ++i) {
+      u32 word;
+      std::memcpy(&word, words + 4 * i, 4);
+      exponent[i] = static_cast<u8>(word >> 23);
+      rest[i] = static_cast<u8>((word >> 24 & 0x80) | (word >> 16 & 0x7f));
+      third[i] = static_cast<u8>(word >> 8);
+      fourth[i] = static_cast<u8>(word);
+    }
   } else if (f.memory_bytes == 2) {
     split_words<u16>(tensor, layout, planes);
   } else if (f.memory_bytes == 4) {
@@ -135,19 +164,57 @@ std::vector<SymbolPlane> split_planes(const QuantizedTensor& tensor) {
 }
 
 std::vector<u8> join_planes(const WordFormat& f, const std::vector<std::vector<u8>>& planes, u64 count) {
-  const std::vector<Field> layout = fields(f);
   std::vector<u8> words(count * static_cast<u64>(f.memory_bytes));
+  std::vector<const u8*> pointers;
+  for (const auto& plane : planes) pointers.push_back(plane.data());
+  join_planes_into(f, pointers, count, words.data());
+  return words;
+}
+
+void join_planes_into(const WordFormat& f, std::span<const u8* const> planes, u64 count, u8* words) noexcept {
+  // Plain pointers: through the span, every store might change them.
+  const u8* const first = planes[0];
   if (is_single(f)) {
-    for (u64 i = 0; i < count; ++i) words[i] = static_cast<u8>(restore_single(f, planes[0][i]));
-    return words;
+    if (f.bits == 8 && f.number == NumberClass::signed_int) {
+      for (u64 i = 0; i < count; ++i) words[i] = first[i] ^ 0x80;
+    } else if (f.bits == 8 && f.number == NumberClass::unsigned_int) {
+      if (words != first) std::memcpy(words, first, count);
+    } else if (f.number == NumberClass::signed_int) {
+      // Sign-extended from bit bits − 1, which the symbol holds inverted.
+      const auto zero = static_cast<u8>(1u << (f.bits - 1));
+      for (u64 i = 0; i < count; ++i) words[i] = static_cast<u8>(first[i] - zero);
+    } else {
+      std::array<u8, 256> map{};
+      for (unsigned symbol = 0; symbol < 256; ++symbol) map[symbol] = static_cast<u8>(restore_single(f, symbol));
+      for (u64 i = 0; i < count; ++i) words[i] = map[first[i]];
+    }
+    return;
   }
+  const u8* const second = planes[1];
+  if (is_float(f, 2, 8)) {
+    for (u64 i = 0; i < count; ++i) {
+      const auto rest = static_cast<u16>(second[i]);
+      const auto word = static_cast<u16>((rest & 0x80) << 8 | static_cast<u16>(first[i]) << 7 | (rest & 0x7f));
+      std::memcpy(words + 2 * i, &word, 2);
+    }
+    return;
+  }
+  if (is_float(f, 4, 8)) {
+    const u8 *const third = planes[2], *const fourth = planes[3];
+    for (u64 i = 0; i < count; ++i) {
+      const u32 rest = second[i];
+      const u32 word = (rest & 0x80) << 24 | u32{first[i]} << 23 | (rest & 0x7f) << 16 | u32{third[i]} << 8 | fourth[i];
+      std::memcpy(words + 4 * i, &word, 4);
+    }
+    return;
+  }
+  const std::vector<Field> layout = fields(f);
   for (u64 i = 0; i < count; ++i) {
     u64 arranged = 0;
     for (std::size_t p = 0; p < layout.size(); ++p) arranged |= u64{planes[p][i]} << layout[p].shift;
     const u64 word = restore(f, arranged);
-    std::memcpy(words.data() + i * static_cast<u64>(f.memory_bytes), &word, static_cast<std::size_t>(f.memory_bytes));
+    std::memcpy(words + i * static_cast<u64>(f.memory_bytes), &word, static_cast<std::size_t>(f.memory_bytes));
   }
-  return words;
 }
 
 u64 load_word(const WordFormat& format, const u8* words, u64 index) noexcept {

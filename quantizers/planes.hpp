@@ -6,6 +6,8 @@
 // 0.
 #pragma once
 
+#include <span>
+
 #include "quantizers/quantized.hpp"
 
 namespace wcodec {
@@ -27,6 +29,8 @@ std::vector<PlaneInfo> plane_layout(const WordFormat& format);
 std::vector<SymbolPlane> split_planes(const QuantizedTensor& tensor);
 // Inverse. `planes` are as `plane_layout(format)` says, `count` symbols each; returns the words.
 std::vector<u8> join_planes(const WordFormat& format, const std::vector<std::vector<u8>>& planes, u64 count);
+// The same into `words`, which has room for `count` words; with one plane it may be the plane itself.
+void join_planes_into(const WordFormat& format, std::span<const u8* const> planes, u64 count, u8* words) noexcept;
 
 // Order-preserving unsigned word: integers by value, floats by IEEE total order. For ranking.
 u64 order_key(const WordFormat& format, u64 word) noexcept;
