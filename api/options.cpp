@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "api/status.hpp"
+#include "codec/presets.hpp"
 #include "codec/stages.hpp"
 
 namespace wcodec::api {
@@ -20,24 +21,6 @@ u64 number(sv key, sv text, u64 low, u64 high) {
                 fmt::format("option {}: '{}' is no number from {} to {}", key, printable(text), low, high));
   }
   return value;
-}
-
-// Presets are names for coders: how small against how fast.
-struct Preset {
-  sv name;
-  const char* coder;
-};
-constexpr std::array kPresets = {Preset{"ratio", kDefaultCoder},
-                                 Preset{"balanced", "rans:tables=row-col-scale,contexts=16"},
-                                 Preset{"speed", "rans:tables=tensor"}};
-
-const char* coder_of_preset(sv name) {
-  std::vector<sv> known;
-  for (const Preset& preset : kPresets) {
-    if (preset.name == name) return preset.coder;
-    known.push_back(preset.name);
-  }
-  throw Error(ErrorKind::usage, unknown_name("preset", name, known));
 }
 
 struct Option {
@@ -58,7 +41,7 @@ constexpr std::array kOptions = {
     Option{"coder", "entropy coder with its options, rans:tables=row-col-scale,contexts=64",
            [](wcodec_options& o, sv value) { o.coder = canonical_coder(value); }},
     Option{"preset", "ratio, balanced or speed: sets coder",
-           [](wcodec_options& o, sv value) { o.coder = canonical_coder(coder_of_preset(value)); }},
+           [](wcodec_options& o, sv value) { o.coder = canonical_coder(preset_coder(parse_preset(value))); }},
     Option{"threads", "0 (one a processor) to 1024; no result depends on it",
            [](wcodec_options& o, sv value) { o.threads = static_cast<unsigned>(number("threads", value, 0, 1024)); }},
     Option{"max_weights", "a layer's record that claims more elements is refused",

@@ -25,7 +25,8 @@ using ProgressCallback = std::function<bool(const CodecProgress&)>;
 inline constexpr u64 kDefaultPartWeights = u64{1} << 22;
 
 struct EncodeOptions {
-  // Stages as in an experiment; empty ones are chosen by layer_plan.hpp.
+  std::string preset;  // "ratio", "balanced" (also where empty) or "speed": see presets.hpp
+  // Stages as in an experiment, instead of the preset's; empty ones are chosen by layer_plan.hpp.
   std::string tile;                // "16x16"
   std::vector<std::string> modes;  // {"none", "left"}
   std::string coder;               // "rans:tables=row-col-scale,contexts=64"

@@ -41,7 +41,7 @@ u64 value_bytes(const LayerEntry& layer) noexcept {
 
 }  // namespace
 
-EncodedPart encode_part(const LayerEntry& layer, u64 part, std::span<const StagePlan> plans, Bytes source,
+EncodedPart encode_part(const LayerEntry& layer, u64 part, std::span<const LayerPlan> plans, Bytes source,
                         bool verify) {
   EncodedPart out;
   out.source_crc = crc32(source);
@@ -49,8 +49,7 @@ EncodedPart encode_part(const LayerEntry& layer, u64 part, std::span<const Stage
     const auto [rows, cols] = layer.plane_shape(plane, part);
     QuantizedTensor tensor{
         rows, cols, word_format(info(layer.packing.planes()[plane].dtype)), layer.packing.unpack(plane, source), {}};
-    const StagePlan& plan = plans[plane];
-    EncodedTensor encoded = encode_tensor(tensor, plan.tile, plan.modes, plan.coder);
+    EncodedTensor encoded = encode_smallest(tensor, plans[plane].plans);
     out.ledger += encoded.ledger;
     out.records.push_back(std::move(encoded.bytes));
   }

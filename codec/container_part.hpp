@@ -17,7 +17,7 @@ struct EncodedPart {
 
 // `source` are the part's bytes, `plans` one a plane. With `verify` the records are decoded again and compared:
 // Error{internal} if they differ.
-EncodedPart encode_part(const container::LayerEntry& layer, u64 part, std::span<const StagePlan> plans, Bytes source,
+EncodedPart encode_part(const container::LayerEntry& layer, u64 part, std::span<const LayerPlan> plans, Bytes source,
                         bool verify);
 
 // The values of one plane, as Packing::unpack gives them. Checks that `record` is the one that belongs there and that

@@ -120,11 +120,11 @@ class Encoder {
     }
     layer.part_elements = part_elements(layer, options_.part_weights);
     places_.push_back({file, tensor.offset});
-    std::vector<StagePlan>& plans = plans_.emplace_back();
+    std::vector<LayerPlan>& plans = plans_.emplace_back();
     std::string stages;
     for (std::size_t plane = 0; plane < layer.packing.planes().size(); ++plane) {
       plans.push_back(plan_layer(plane_info(layer, plane), options_));
-      const std::string text = to_string(plans.back());
+      const std::string& text = plans.back().name;
       if (stages.empty()) {
         stages = text;
       } else if (stages.find(text) == std::string::npos) {
@@ -267,7 +267,7 @@ class Encoder {
   std::vector<File> files_;
   ContainerIndex index_;
   std::vector<std::pair<std::size_t, u64>> places_;  // of each layer: its file, and where it begins there
-  std::vector<std::vector<StagePlan>> plans_;        // of each layer, one a plane
+  std::vector<std::vector<LayerPlan>> plans_;        // of each layer, one a plane
   std::unordered_map<std::string, u64> stages_;
   std::vector<PlannedPart> parts_;
   std::optional<OutputFile> output_;

@@ -1,21 +1,24 @@
 #include "codec/layer_plan.hpp"
 
-#include <fmt/format.h>
-
 #include "codec/stages.hpp"
+#include "core/error.hpp"
 
 namespace wcodec {
 
-StagePlan plan_layer(const TensorInfo& tensor, const EncodeOptions& options) {
-  static_cast<void>(tensor);  // one plan for all of them, until measurements say otherwise
-  const std::string tile = options.tile.empty() ? "16x16" : options.tile;
-  const std::string coder = options.coder.empty() ? "rans:tables=row-col-scale,contexts=64" : options.coder;
-  return {parse_tile(canonical_tile(tile)),
-          parse_mode_set(options.modes.empty() ? std::vector<std::string>{"none"} : options.modes), parse_coder(coder)};
-}
-
-std::string to_string(const StagePlan& plan) {
-  return fmt::format("{} {} {}", to_string(plan.tile), mode_set_name(plan.modes), plan.coder.spec);
+LayerPlan plan_layer(const TensorInfo& tensor, const EncodeOptions& options) {
+  const Preset preset = options.preset.empty() ? kDefaultPreset : parse_preset(options.preset);
+  if (options.tile.empty() && options.modes.empty() && options.coder.empty()) {
+    return {std::string(kPresetNames[static_cast<std::size_t>(preset)]),
+            preset_plans(preset, word_format(info(tensor.dtype)))};
+  }
+  // Prediction needs tiles; without it, rows are as good as any.
+  const bool predicts = !options.modes.empty() && options.modes != std::vector<std::string>{"none"};
+  StagePlan plan;
+  if (!options.tile.empty() || predicts)
+    plan.tile = parse_tile(canonical_tile(options.tile.empty() ? "16x16" : options.tile));
+  plan.modes = parse_mode_set(options.modes.empty() ? std::vector<std::string>{"none"} : options.modes);
+  plan.coder = parse_coder(options.coder.empty() ? preset_coder(preset) : options.coder);
+  return {to_string(plan), {plan}};
 }
 
 }  // namespace wcodec

@@ -52,6 +52,10 @@ void add_encode(CLI::App& app, Action& action) {
       ->type_name("IN");
   command->add_option("destination", arguments->destination, "The .wcodec file to write")->required()->type_name("OUT");
   EncodeOptions& options = arguments->options;
+  command
+      ->add_option("--preset", options.preset,
+                   "ratio: smallest; balanced (default): one table a tensor; speed: fastest to decode")
+      ->type_name("NAME");
   command->add_option("--tile", options.tile, "Tile shape (default: chosen for each layer)")->type_name("RxC");
   command->add_option("--modes", arguments->modes, "Candidate predictors, e.g. none+left (default: chosen)")
       ->type_name("MODES");
