@@ -5,6 +5,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "codec/checkpoint_codec.hpp"
 #include "codec/tensor_codec.hpp"
 #include "tests/codec/sample_tensor.hpp"
 #include "tests/core/file_bytes.hpp"
@@ -94,9 +95,30 @@ void records(const Path& folder) {
     for (const DType dtype : {DType::int4, DType::int8, DType::bf16, DType::f32}) {
       const QuantizedTensor tensor = sample_tensor(dtype, 12, 20, 1);
       for (const auto& modes : {std::vector<std::string>{"none"}, {"none", "left", "row-mean", "ls"}}) {
-        write(folder, "seed" + std::to_string(count++),
-              encode_tensor(tensor, {8, 8}, parse_mode_set(modes), parse_coder(coder)).bytes);
+        for (const char* transforms : {"identity", "probe"}) {
+          write(
+              folder, "seed" + std::to_string(count++),
+              encode_tensor(tensor, {8, 8}, parse_mode_set(modes), parse_coder(coder), parse_transform_set(transforms))
+                  .bytes);
+        }
       }
+    }
+  }
+}
+
+// Of the checkpoints above, in parts of few weights, so that there are several.
+void containers(const Path& folder, const Path& checkpoints) {
+  std::filesystem::create_directories(folder);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(checkpoints)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = entry.path().stem().string();
+    for (const u64 part_weights : {u64{1} << 20, u64{64}}) {
+      EncodeOptions options;
+      options.part_weights = part_weights;
+      options.threads = 1;
+      options.overwrite = true;
+      encode_checkpoint(entry.path().string(), (folder / (name + "-" + std::to_string(part_weights))).string(),
+                        options);
     }
   }
 }
@@ -105,9 +127,9 @@ void pipeline(const Path& folder) {
   for (int i = 0; i < 32; ++i) {
     Philox random(2, static_cast<u64>(i));
     std::string bytes;
-    // coder, tile ×2, modes ×2, dtype, large, rows ×2, columns ×2, scales, how; then words
+    // coder, tile ×2, modes ×2, transforms, dtype, large, rows ×2, columns ×2, scales, how; then words
     for (const int choice :
-         {i, 7 + i, 15, static_cast<int>(random.below(256)), i % 4, i, i % 8 == 0 ? 255 : 0,
+         {i, 7 + i, 15, static_cast<int>(random.below(256)), i % 4, i % 5, i, i % 8 == 0 ? 255 : 0,
           static_cast<int>(random.below(130)), 0, static_cast<int>(random.below(130)), 0, i % 9, i % 4}) {
       bytes += static_cast<char>(choice);
     }
@@ -132,6 +154,8 @@ int main(int argc, char** argv) {
                                           "rans:tables=row-col-scale,contexts=8", "rans:chunk=1024"});
   wcodec::coder_streams(folder / "prefix", {"prefix", "prefix:low=0", "prefix:low=4", "prefix:chunk=1024"});
   wcodec::records(folder / "record");
+  wcodec::containers(folder / "container", folder / "gguf");
+  wcodec::containers(folder / "container", folder / "safetensors");
   wcodec::pipeline(folder / "pipeline");
   return 0;
 }

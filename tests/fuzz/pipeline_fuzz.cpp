@@ -20,6 +20,8 @@ constexpr const char* kCoders[] = {"raw",
                                    "prefix:low=0,chunk=1024",
                                    "prefix:low=3"};
 
+constexpr const char* kTransforms[] = {"identity", "identity", "dct8", "adst8", "probe"};
+
 // A word as it may stand in memory: signed words narrower than their bytes are sign-extended, others zero-extended.
 u64 valid_word(const WordFormat& format, u64 word) {
   if (format.bits == 64) return word;
@@ -73,8 +75,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const CoderChoice coder = parse_coder(fuzz::kCoders[choices.byte() % std::size(fuzz::kCoders)]);
   const TileShape shape{1 + static_cast<int>(choices.byte() % 80), 1 + static_cast<int>(choices.byte() % 80)};
   const std::vector<PredictorChoice> modes = fuzz::take_modes(choices);
+  const TransformSet transforms = parse_transform_set(fuzz::kTransforms[choices.byte() % std::size(fuzz::kTransforms)]);
   const QuantizedTensor tensor = fuzz::take_tensor(choices);
-  const EncodedTensor encoded = encode_tensor(tensor, shape, modes, coder);
+  const EncodedTensor encoded = encode_tensor(tensor, shape, modes, coder, transforms);
   fuzz::check(encoded.ledger.total() == encoded.bytes.size(), "the ledger sums to the record");
   const QuantizedTensor back = decode_tensor(encoded.bytes, fuzz::kMaxWeights);
   fuzz::check(back.words == tensor.words && back.scales == tensor.scales && back.format == tensor.format &&
