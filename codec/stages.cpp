@@ -4,6 +4,7 @@
 #include "entropy/registry.hpp"
 #include "predictors/registry.hpp"
 #include "quantizers/registry.hpp"
+#include "transforms/registry.hpp"
 
 namespace wcodec {
 
@@ -19,6 +20,8 @@ std::string canonical_tile(sv text) {
 }
 
 std::string canonical_modes(const std::vector<std::string>& names) { return mode_set_name(parse_mode_set(names)); }
+
+std::string canonical_transform(sv text) { return transform_set_name(parse_transform_set(text)); }
 
 std::vector<std::string> split_modes(sv joined) {
   std::vector<std::string> names;
@@ -37,6 +40,9 @@ std::vector<StageInfo> list_stages() {
   };
   for (const Quantizer* row : quantizers()) add("quantizer", *row);
   for (const Predictor& row : predictors()) add("predictor", row);
+  for (const Transform& row : transforms())
+    rows.push_back({"transform", std::string(row.name), std::string(row.help), {}});
+  rows.push_back({"transform", std::string(kProbe), std::string(kProbeHelp), {}});
   for (const EntropyCoder* row : entropy_coders()) add("coder", *row);
   return rows;
 }

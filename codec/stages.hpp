@@ -15,11 +15,12 @@ std::string canonical_coder(sv text);      // entropy coders only; baselines hav
 std::string canonical_tile(sv text);       // "16x16"; the presets "square" 16x16, "wide" 8x32, "tall" 32x8
 // Predictor names (each may be a spec such as "ls:neighbours=3") to registry order without duplicates, joined by '+'.
 std::string canonical_modes(const std::vector<std::string>& names);
+std::string canonical_transform(sv text);         // "identity", "dct8", …, "probe"
 std::vector<std::string> split_modes(sv joined);  // the inverse: "none+left" → {"none", "left"}
 
 // Rows of `wcodec list`.
 struct StageInfo {
-  std::string stage;  // "quantizer", "predictor", "coder"
+  std::string stage;  // "quantizer", "predictor", "transform", "coder"
   std::string name;
   std::string help;
   std::vector<OptionInfo> options;

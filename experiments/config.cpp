@@ -70,10 +70,13 @@ std::string read_reference(const yaml::Field& against, Axis axis, const StageNam
   if (axis == Axis::modes) {
     reference = read_modes(against, names);
   } else {
-    const auto& canonical = axis == Axis::quantizer ? names.quantizer : axis == Axis::tile ? names.tile : names.coder;
+    const auto& canonical = axis == Axis::quantizer   ? names.quantizer
+                            : axis == Axis::tile      ? names.tile
+                            : axis == Axis::transform ? names.transform
+                                                      : names.coder;
     const std::vector<yaml::Field> given = against.nonempty();
     if (given.size() != 1) against.fail("name one value to compare the others with");
-    const bool is_spec = axis == Axis::quantizer || axis == Axis::tile || axis == Axis::coder;
+    const bool is_spec = axis != Axis::device;
     reference = is_spec ? read_spec(given.front(), canonical) : given.front().text();
   }
   if (std::find(measured.begin(), measured.end(), reference) == measured.end()) {

@@ -106,7 +106,7 @@ std::string describe_grid(const ExperimentConfig& config);
 // Canonical spellings of stages; each throws Error{usage} on what it does not know. Functions, so that the schema is
 // tested apart from the stages.
 struct StageNames {
-  std::function<std::string(sv)> quantizer, tile, coder, baseline;
+  std::function<std::string(sv)> quantizer, tile, transform, coder, baseline;
   // What decides the bytes of a canonical spec beyond the spec itself: a library's version, a plug-in's file. May be
   // absent.
   std::function<std::string(const std::string&)> modes_identity, coder_identity, baseline_identity;

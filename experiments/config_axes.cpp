@@ -37,6 +37,11 @@ void require_none(const yaml::Field& field, const std::vector<std::string>& mode
   }
 }
 
+void require_identity(const yaml::Field& field, const std::vector<std::string>& transforms) {
+  if (std::find(transforms.begin(), transforms.end(), "identity") == transforms.end())
+    field.fail("transforms need 'identity' beside them for comparison: add it to the list");
+}
+
 u64 saturating_product(u64 a, u64 b) noexcept {
   u64 product = 0;
   return __builtin_mul_overflow(a, b, &product) ? ~u64{0} : product;
@@ -157,10 +162,11 @@ void read_axes(const yaml::Field& field, const StageNames& names, ExperimentConf
   read(Axis::quantizer, [&](const yaml::Field& item) { return read_spec(item, names.quantizer); });
   read(Axis::tile, [&](const yaml::Field& item) { return read_spec(item, names.tile); });
   read(Axis::modes, [&](const yaml::Field& item) { return read_modes(item, names); });
-  read(Axis::transform, read_transform);
+  read(Axis::transform, [&](const yaml::Field& item) { return read_spec(item, names.transform); });
   read(Axis::coder, [&](const yaml::Field& item) { return read_spec(item, names.coder); });
   read(Axis::device, read_device);
   require_none(field.require("modes"), config.axis(Axis::modes));
+  if (const auto transform = field.find("transform")) require_identity(*transform, config.axis(Axis::transform));
 }
 
 void read_zip(const yaml::Field& field, ExperimentConfig& config) {

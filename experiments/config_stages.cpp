@@ -22,6 +22,7 @@ StageNames stage_names() {
   StageNames names;
   names.quantizer = canonical_quantizer;
   names.tile = canonical_tile;
+  names.transform = canonical_transform;
   names.coder = canonical_coder;
   names.modes = canonical_modes;
   names.baseline = [](sv spec) { return experiment_baselines().prepare(spec).spec; };

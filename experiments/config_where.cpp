@@ -26,6 +26,7 @@ std::string read_glob(const std::string& name, const yaml::Field& field, const S
   if (text.find_first_of("*?") != std::string::npos) return text;
   if (name == "quantizer") return read_spec(field, names.quantizer);
   if (name == "tile") return read_spec(field, names.tile);
+  if (name == "transform") return read_spec(field, names.transform);
   if (name == "coder") return read_spec(field, names.coder);
   if (name == "baseline") return read_spec(field, names.baseline);
   if (name == "modes") return read_spec(field, [&](sv modes) { return names.modes(split(modes, '+')); });

@@ -85,8 +85,10 @@ class ControlledTensor {
   }
 
   CellResult measure_codec(const Cell& cell, TileShape shape, std::span<const PredictorChoice> modes,
-                           std::span<const ModeChoice> choices) const {
-    const EncodedTensor encoded = encode_record(tensor_, planes_, shape, modes, choices, parse_coder(cell.coder));
+                           std::span<const ModeChoice> choices, const TransformSet& transforms,
+                           std::span<const TransformedPlane> transformed) const {
+    const EncodedTensor encoded =
+        encode_record(tensor_, planes_, shape, modes, choices, parse_coder(cell.coder), transforms, transformed);
     const QuantizedTensor back = decode_tensor(encoded.bytes, tensor_.weights());
     if (back.words != tensor_.words || back.scales != tensor_.scales || !(back.format == tensor_.format)) {
       throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
@@ -94,18 +96,26 @@ class ControlledTensor {
     CellResult result = start(cell);
     result.ledger = encoded.ledger;
     result.coded_bytes = encoded.bytes.size();
-    double residual_bits = 0, mode_bits = 0;
+    double residual_bits = 0, choice_bits = 0;
     for (std::size_t p = 0; p < planes_.size(); ++p) {
-      residual_bits += entropy_bits(choices[p].residual_counts);
+      if (transformed.empty()) {
+        residual_bits += entropy_bits(choices[p].residual_counts);
+      } else {
+        residual_bits +=
+            entropy_bits(transformed[p].symbol_counts) + 8.0 * static_cast<double>(transformed[p].escapes.size());
+        std::vector<u64> blocks(transforms.rows.size());
+        for (const u8 choice : transformed[p].transform_of_block) ++blocks[choice];
+        choice_bits += entropy_bits(blocks);
+      }
       std::vector<u64> tiles;
       for (std::size_t m = 0; m < modes.size(); ++m) {
         tiles.push_back(choices[p].tiles_with(m));
         result.modes.push_back({std::string(planes_[p].info.name), to_string(modes[m]), tiles.back()});
       }
-      mode_bits += entropy_bits(tiles);
+      choice_bits += entropy_bits(tiles);
     }
     result.residual_h0_bpw = residual_bits / static_cast<double>(result.weights);
-    result.best_bpw = (residual_bits + mode_bits) / static_cast<double>(result.weights);
+    result.best_bpw = (residual_bits + choice_bits) / static_cast<double>(result.weights);
     return result;
   }
 
@@ -157,12 +167,23 @@ void measure_control(const ControlledTensor& tensor, std::span<const Cell> cells
       met.insert(met.end(), names.begin(), names.end());
       const std::vector<PredictorChoice> modes = parse_mode_set(names);
       std::vector<ModeChoice> choices;
-      for (const std::size_t index : indices) {
+      // Cells of one transform stand together, so that one transform at a time is kept.
+      std::vector<std::size_t> ordered = indices;
+      std::stable_sort(ordered.begin(), ordered.end(),
+                       [&](std::size_t a, std::size_t b) { return cells[a].transform < cells[b].transform; });
+      std::string transform = "identity";
+      std::vector<TransformedPlane> transformed;
+      for (const std::size_t index : ordered) {
         attempt(index, callbacks, [&] {
           if (choices.empty()) {
             for (PlanePredictions& plane : predictions) choices.push_back(plane.choose(modes));
           }
-          return tensor.measure_codec(cells[index], shape, modes, choices);
+          const TransformSet set = parse_transform_set(cells[index].transform);
+          if (cells[index].transform != transform) {
+            transformed = transform_planes(tensor.planes(), choices, {tensor.rows(), tensor.cols(), shape}, set);
+            transform = cells[index].transform;
+          }
+          return tensor.measure_codec(cells[index], shape, modes, choices, set, transformed);
         });
       }
     }
@@ -229,12 +250,13 @@ class CodecSubject final : public TimingSubject {
       : tensor_(std::move(tensor)),
         shape_(parse_tile(cell.tile)),
         modes_(parse_mode_set(split_modes(cell.modes))),
+        transforms_(parse_transform_set(cell.transform)),
         coder_(parse_coder(cell.coder)) {
     encode();
     if (decode_tensor(encoded_.bytes).words != tensor_.words)
       throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
   }
-  void encode() override { encoded_ = encode_tensor(tensor_, shape_, modes_, coder_); }
+  void encode() override { encoded_ = encode_tensor(tensor_, shape_, modes_, coder_, transforms_); }
   void decode() override { decoded_ = decode_tensor(encoded_.bytes); }
   u64 symbol_bytes() const override { return tensor_.symbol_bytes(); }
   u64 coded_bytes() const override { return encoded_.bytes.size(); }
@@ -243,6 +265,7 @@ class CodecSubject final : public TimingSubject {
   QuantizedTensor tensor_, decoded_;
   TileShape shape_;
   std::vector<PredictorChoice> modes_;
+  TransformSet transforms_;
   CoderChoice coder_;
   EncodedTensor encoded_;
 };

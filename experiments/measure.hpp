@@ -20,9 +20,10 @@ struct MeasureCallbacks {
 };
 
 // Runs byte cells that share checkpoint tensor and quantizer, in an order of its own choosing (grouped by control,
-// tile, modes). Every cell is encoded, decoded from the bytes alone and compared; a mismatch is a failure of that cell.
-// Memory: about (8 + planes·(4 + predictors)) bytes a weight. Single-threaded: workers are processes.
-// `diagnostic_tile` (e.g. "16x16"): when not empty, histograms and correlations are reported for each control met.
+// tile, modes, transform). Every cell is encoded, decoded from the bytes alone and compared; a mismatch is a failure of
+// that cell. Memory: about (8 + planes·(4 + predictors + transforms)) bytes a weight. Single-threaded: workers are
+// processes. `diagnostic_tile` (e.g. "16x16"): when not empty, histograms and correlations are reported for each
+// control met.
 void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::string& quantizer,
                    std::span<const Cell> cells, const std::string& diagnostic_tile, const MeasureCallbacks& callbacks);
 

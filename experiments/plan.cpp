@@ -12,6 +12,7 @@
 #include "core/hash.hpp"
 #include "core/spec.hpp"
 #include "experiments/plan_grid.hpp"
+#include "transforms/registry.hpp"
 
 namespace wcodec {
 namespace {
@@ -207,17 +208,20 @@ class Expansion {
   const PlannedTensor* tensor_ = nullptr;
 };
 
-std::size_t distinct_predictors(const Plan& plan, const Task& task) {
+// Predictors, and all transforms if there are any.
+std::size_t kept_residuals(const Plan& plan, const Task& task) {
   std::set<std::string> names;
+  std::size_t transformed = 0;
   for (const std::size_t index : task.cells) {
     const std::string& modes = plan.cells[index].modes;
+    if (plan.cells[index].transform != "identity") transformed = Transforms::kSize;
     for (std::size_t begin = 0; begin < modes.size();) {
       const auto end = std::min(modes.find('+', begin), modes.size());
       names.insert(modes.substr(begin, end - begin));
       begin = end + 1;
     }
   }
-  return names.size();
+  return names.size() + transformed;
 }
 
 void group_tasks(Plan& plan) {
@@ -238,7 +242,7 @@ void group_tasks(Plan& plan) {
   }
   for (Task& task : plan.tasks) {
     const TensorInfo& tensor = plan.tensor_of(plan.cells[task.cells.front()]).info;
-    task.memory_bytes = estimated_memory(tensor, task.quantizer, distinct_predictors(plan, task));
+    task.memory_bytes = estimated_memory(tensor, task.quantizer, kept_residuals(plan, task));
     plan.read_bytes += tensor.source_bytes;
     plan.seconds += task.seconds;
     plan.memory_bytes = std::max(plan.memory_bytes, task.memory_bytes);

@@ -68,8 +68,8 @@ Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint>
 
 // Estimated seconds of one cell on one core, from rates in plan_estimate.cpp.
 double estimated_seconds(const Cell& cell, u64 weights);
-// Estimated peak memory of a task whose cells try so many distinct predictors.
-u64 estimated_memory(const TensorInfo& tensor, const std::string& quantizer, std::size_t predictors);
+// Estimated peak memory of a task whose cells keep residuals of so many distinct predictors and transforms.
+u64 estimated_memory(const TensorInfo& tensor, const std::string& quantizer, std::size_t kept);
 
 // For people, for programs (one JSON object), and one cell a line.
 std::string describe_plan(const Plan& plan, const ExperimentConfig& config);

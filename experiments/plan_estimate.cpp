@@ -5,6 +5,7 @@
 #include "core/spec.hpp"
 #include "experiments/plan.hpp"
 #include "quantizers/registry.hpp"
+#include "transforms/registry.hpp"
 
 namespace wcodec {
 namespace {
@@ -13,7 +14,9 @@ namespace {
 // that says "minutes" or "days": the run reports its own progress.
 constexpr double kCodecRate = 30e6;           // with one candidate predictor
 constexpr double kPredictorPassRate = 250e6;  // residual and cost of each further one
-constexpr double kLosslessPlanes = 2;         // bytes a weight, of the 16-bit types that most weights are stored in
+constexpr double kTransformRate = 40e6;       // forward, inverse and back
+constexpr double kProbePasses = 3;
+constexpr double kLosslessPlanes = 2;  // bytes a weight, of the 16-bit types that most weights are stored in
 constexpr double kOtherBaselineRate = 10e6;
 
 struct BaselineRate {
@@ -50,13 +53,14 @@ double estimated_seconds(const Cell& cell, u64 weights) {
   const double bytes = planes * static_cast<double>(weights);
   if (cell.role == Role::baseline) return bytes / baseline_rate(cell.coder);
   const auto further = static_cast<double>(std::count(cell.modes.begin(), cell.modes.end(), '+'));
-  return bytes / kCodecRate + further * bytes / kPredictorPassRate;
+  const double transform_passes = cell.transform == "identity" ? 0 : cell.transform == kProbe ? kProbePasses : 1;
+  return bytes / kCodecRate + further * bytes / kPredictorPassRate + transform_passes * bytes / kTransformRate;
 }
 
-u64 estimated_memory(const TensorInfo& tensor, const std::string& quantizer, std::size_t predictors) {
+u64 estimated_memory(const TensorInfo& tensor, const std::string& quantizer, std::size_t kept) {
   // See measure_cells: `lossless` splits a weight into its bytes.
   const u64 planes = is_numeric(quantizer) ? 1 : static_cast<u64>(info(tensor.dtype).memory_bytes);
-  return tensor.weights() * (8 + planes * (4 + predictors));
+  return tensor.weights() * (8 + planes * (4 + kept));
 }
 
 }  // namespace wcodec

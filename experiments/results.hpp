@@ -24,6 +24,11 @@ struct CellLabel {
   std::string quantizer, tile, modes, transform = "identity", coder;
   std::string role = "codec";  // or "baseline"
 
+  // For files without a column for the transform: "none;transform=dct8", plain modes under the identity.
+  std::string modes_and_transform() const {
+    return transform == "identity" ? modes : modes + ";transform=" + transform;
+  }
+
   // Order of the rows in every file; the last three only break ties.
   auto sort_key() const noexcept {
     return std::tie(checkpoint, tensor, control, quantizer, role, tile, modes, coder, transform, device, cell);

@@ -128,7 +128,8 @@ std::string modes_csv(std::span<const SummaryRow> rows) {
     std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.plane < b.plane; });
     for (const CellResult::ModeCount& count : counts) {
       csv.cell(row->checkpoint).cell(row->tensor).cell(row->kind).cell(row->control).cell(row->quantizer);
-      csv.cell(row->tile).cell(row->modes).cell(row->coder).cell(count.plane).cell(count.mode).cell(count.tiles);
+      csv.cell(row->tile).cell(row->modes_and_transform()).cell(row->coder).cell(count.plane).cell(count.mode);
+      csv.cell(count.tiles);
       csv.end_row();
     }
   }
@@ -139,7 +140,8 @@ std::string timings_csv(std::span<const TimingRow> rows) {
   CsvWriter csv(kTimingColumns);
   for (const TimingRow* row : sorted(rows)) {
     csv.cell(row->cell).cell(row->checkpoint).cell(row->family).cell(row->tensor).cell(row->kind);
-    csv.cell(row->quantizer).cell(row->tile).cell(row->modes).cell(row->coder).cell(row->role).cell(row->device);
+    csv.cell(row->quantizer).cell(row->tile).cell(row->modes_and_transform()).cell(row->coder).cell(row->role);
+    csv.cell(row->device);
     csv.cell(row->weights).cell(row->symbol_bytes).cell(row->coded_bytes).cell(row->threads).cell(row->repeats);
     for (const Speed& speed : {row->encode, row->decode}) csv.cell(speed.median).cell(speed.q1).cell(speed.q3);
     csv.cell(row->clock_mhz).cell(row->warning);
@@ -187,7 +189,8 @@ std::string failures_csv(std::span<const FailureRow> rows) {
   CsvWriter csv(kFailureColumns);
   for (const FailureRow* row : sorted(rows)) {
     csv.cell(row->cell).cell(row->checkpoint).cell(row->tensor).cell(row->control).cell(row->quantizer);
-    csv.cell(row->tile).cell(row->modes).cell(row->coder).cell(row->status).cell(sv(plain_text(row->reason)));
+    csv.cell(row->tile).cell(row->modes_and_transform()).cell(row->coder).cell(row->status);
+    csv.cell(sv(plain_text(row->reason)));
     csv.end_row();
   }
   return csv.text();

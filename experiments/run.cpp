@@ -107,6 +107,7 @@ std::string describe(const WorkerTask& task, const Cell& cell) {
   for (const std::string* part : {&cell.tile, &cell.modes, &cell.coder}) {
     if (!part->empty()) text += " " + *part;
   }
+  if (cell.transform != "identity") text += " " + cell.transform;
   if (cell.control != "original") text += ", " + cell.control;
   return text + "]";
 }

@@ -31,6 +31,7 @@ std::vector<Cell> diagnostic_cells(const ExperimentConfig& config, const Plan& p
     Cell& cell = cells[i];
     // Where `where` leaves no cell of that tile, there are correlations only.
     cell.modes = predictors[i].empty() ? "none" : canonical_modes(predictors[i]);
+    cell.transform = "identity";
     cell.coder = "raw";
     cell.hash =
         content_hash(fmt::format("diagnostics\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", kCellVersion, cell.tensor_hash,

@@ -59,7 +59,7 @@ Shown show(std::vector<const Total*> series) {
       continue;
     }
     out.best = smaller(out.best, total);
-    if (total->modes == "none") out.none = smaller(out.none, total);
+    if (total->modes == "none" && total->transform == "identity") out.none = smaller(out.none, total);
   }
   for (const Total* total : out.series) {
     if (out.none != nullptr && total->control == "shuffled" && stages(*total) == stages(*out.none)) {

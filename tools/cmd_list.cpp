@@ -22,7 +22,7 @@ std::vector<Section> sections() {
   std::vector<Section> all = {
       {"quantizer", "how weights become integer symbols (axes.quantizer)", {}},
       {"predictor", "how a symbol is guessed from its neighbours in the tile (axes.modes)", {}},
-      {"transform", "what is applied to a tile after prediction (axes.transform)", {}},
+      {"transform", "what the 8x8 blocks of a tile go through after prediction (axes.transform)", {}},
       {"coder", "how symbols become bytes, with what tables (axes.coder)", {}},
       {"baseline", "compressors that others wrote, measured beside the codec (baselines)", {}},
       {"source", "where a checkpoint may come from (checkpoints: path)", {}},
@@ -35,8 +35,6 @@ std::vector<Section> sections() {
     if (found == all.end()) throw Error(ErrorKind::internal, fmt::format("stage '{}' has no section", row.stage));
     found->rows.push_back(std::move(row));
   }
-  auto& transforms = section("transform")->rows;
-  if (transforms.empty()) transforms.push_back({"transform", "identity", "nothing", {}});
   for (const Baseline* row : experiment_baselines().rows()) {
     section("baseline")
         ->rows.push_back({"baseline", std::string(row->name), std::string(row->help), BaselineRegistry::options(*row)});

@@ -31,10 +31,12 @@ inline StageNames fake_names() {
   static constexpr OptionInfo kLevel[] = {{"level", "6", "", ""}};
   static constexpr sv kQuantizers[] = {"int8", "int4", "fp8", "lossless"};
   static constexpr sv kCoders[] = {"rans", "raw"};
+  static constexpr sv kTransforms[] = {"identity", "dct8", "probe"};
   static constexpr sv kBaselines[] = {"memcpy", "gzip", "zstd", "bzip2"};
   static constexpr sv kPredictors[] = {"none", "left", "top", "avg", "planar"};
   StageNames names;
   names.quantizer = [](sv text) { return canonical_of("quantizer", text, kQuantizers, kQuantizerOptions); };
+  names.transform = [](sv text) { return canonical_of("transform", text, kTransforms, {}); };
   names.coder = [](sv text) { return canonical_of("coder", text, kCoders, kCoderOptions); };
   names.baseline = [](sv text) { return canonical_of("baseline", text, kBaselines, kLevel); };
   names.tile = [](sv text) { return to_string(parse_tile(text)); };
