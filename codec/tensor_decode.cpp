@@ -213,7 +213,8 @@ QuantizedTensor decode_tensor(Bytes record, u64 max_weights) {
 
 QuantizedTensor decode_tensor_into(Bytes record, MutBytes words) {
   ByteReader in(checked_body(record));
-  const Header header = read_header(in, words.size());
+  // The size must agree, which bounds what is allocated; a matrix without rows may have columns all the same.
+  const Header header = read_header(in, std::max<u64>(words.size(), kDefaultWeightLimit));
   const auto weights = static_cast<u64>(header.grid.rows * header.grid.cols);
   if (weights * static_cast<u64>(header.format.memory_bytes) != words.size()) {
     throw Error(ErrorKind::usage,

@@ -14,11 +14,19 @@ namespace wcodec::fuzz {
 
 inline constexpr std::size_t kGeometryBytes = 9;
 
-inline PlaneGeometry take_geometry(Choices& choices) {
-  const int bits = 1 + static_cast<int>(choices.byte() % 8);
+// `first_plane` gets the exponents that a mantissa's coder may look at, from the stream's own bytes.
+inline PlaneGeometry take_geometry(Choices& choices, std::vector<u8>& first_plane) {
+  const u8 first = choices.byte();
+  const int bits = 1 + static_cast<int>(first % 8);
   const i64 rows = choices.below(257), cols = choices.below(257);  // 0 and the 8192 symbols of 32 lanes among them
   const int tile_rows = 1 + static_cast<int>(choices.below(300)), tile_cols = 1 + static_cast<int>(choices.below(300));
-  return {{rows, cols, {tile_rows, tile_cols}}, bits};
+  PlaneGeometry geometry{{rows, cols, {tile_rows, tile_cols}}, bits};
+  const Bytes rest = choices.rest();
+  if (first >= 128 && !rest.empty()) {
+    for (i64 i = 0; i < rows * cols; ++i) first_plane.push_back(rest[static_cast<std::size_t>(i) % rest.size()]);
+    geometry.first_plane = first_plane.data();
+  }
+  return geometry;
 }
 
 // The residuals, or nothing for a stream that is refused.
@@ -40,7 +48,8 @@ inline int decode_stream(sv coder, Bytes input) {
   static const EntropyCoder& row = *parse_coder(coder).row;
   static const std::vector<LaneKernels> kernels = all_lane_kernels();  // scalar first
   Choices choices(input);
-  const PlaneGeometry geometry = take_geometry(choices);
+  std::vector<u8> first_plane;
+  const PlaneGeometry geometry = take_geometry(choices, first_plane);
   force_lane_kernels(kernels[0].name);
   const auto expected = decoded(row, choices.rest(), geometry);
   for (std::size_t k = 1; k < kernels.size(); ++k) {

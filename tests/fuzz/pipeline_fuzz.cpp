@@ -16,6 +16,8 @@ constexpr const char* kCoders[] = {"raw",
                                    "rans:tables=col-scale,contexts=8",
                                    "rans:tables=row-col-scale,contexts=64",
                                    "rans:chunk=1024",
+                                   "rans:tables=exponent",
+                                   "rans:tables=best,contexts=64",
                                    "prefix",
                                    "prefix:low=0,chunk=1024",
                                    "prefix:low=3"};
