@@ -5,19 +5,27 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "api/options.hpp"
+#include "api/stats.hpp"
 #include "api/status.hpp"
+#include "codec/layer_plan.hpp"
 #include "codec/record_info.hpp"
 #include "core/dtype.hpp"
 
 using namespace wcodec;
 
 struct wcodec_encoder {
-  TileShape tile;
-  std::vector<PredictorChoice> modes;
-  CoderChoice coder;
+  EncodeOptions options;
   u64 max_weights;
+
+  // How layers of this type are coded: the smallest record is taken.
+  std::vector<StagePlan> plans(wcodec_dtype dtype) const {
+    TensorInfo tensor;
+    tensor.dtype = static_cast<DType>(dtype);
+    return plan_layer(tensor, options).plans;
+  }
 };
 
 struct wcodec_decoder {
@@ -73,6 +81,14 @@ struct Layer {
   std::size_t size;
 };
 
+wcodec_stats stats_of(const QuantizedTensor& tensor) noexcept {
+  wcodec_stats stats{};
+  stats.source_bytes = stats.tensor_bytes = tensor.symbol_bytes();
+  stats.weights = tensor.weights();
+  stats.layers = stats.parts = 1;
+  return stats;
+}
+
 struct Encoded {
   std::vector<u8> bytes;
   wcodec_stats stats;
@@ -95,27 +111,27 @@ Encoded encode(const wcodec_encoder* encoder, const Layer& layer) {
                                word_format(d),
                                {elements.begin(), elements.end()},
                                {}};
-  EncodedTensor tensor_record = encode_tensor(tensor, encoder->tile, encoder->modes, encoder->coder);
-  Encoded encoded{std::move(tensor_record.bytes), {0, tensor.symbol_bytes(), 0, weights, 1, 0, {}}};
+  EncodedTensor tensor_record = encode_smallest(tensor, encoder->plans(layer.dtype));
+  Encoded encoded{std::move(tensor_record.bytes), stats_of(tensor)};
   encoded.stats.encoded_bytes = encoded.bytes.size();
-  std::copy(tensor_record.ledger.bytes.begin(), tensor_record.ledger.bytes.end(), encoded.stats.ledger);
+  api::put_ledger(tensor_record.ledger, encoded.stats);
   encoded.stats.seconds = watch.seconds();
   return encoded;
 }
 
 // Planes that are stored as they are, everything that stands beside them, and room to spare for how a coder cuts its
 // streams: a coder that finds nothing better stores a plane at its width.
-u64 bound(const wcodec_encoder& encoder, const DTypeInfo& d, u64 rows, u64 cols, u64 weights) {
-  const TileGrid grid{static_cast<i64>(rows), static_cast<i64>(cols), encoder.tile};
+u64 bound(const StagePlan& plan, const DTypeInfo& d, u64 rows, u64 cols, u64 weights) {
+  const TileGrid grid{static_cast<i64>(rows), static_cast<i64>(cols), plan.tile};
   const u64 tiles = weights == 0 ? 0 : static_cast<u64>(grid.tiles());
   u64 plane_params = 0, tile_params = 0;
-  for (const PredictorChoice& mode : encoder.modes) {
-    const u64 params = mode.row->param_bytes(encoder.tile.rows, encoder.tile.cols, mode.option);
+  for (const PredictorChoice& mode : plan.modes) {
+    const u64 params = mode.row->param_bytes(plan.tile.rows, plan.tile.cols, mode.option);
     if (mode.row->scope == ParamScope::plane) plane_params += params;
     if (mode.row->scope == ParamScope::tile) tile_params = std::max(tile_params, params);
   }
   const u64 plane = weights + tiles * (1 + tile_params) + plane_params + weights / 64 + 256;
-  return 64 + 2 * encoder.modes.size() + plane_layout(word_format(d)).size() * plane;
+  return 64 + 2 * plan.modes.size() + plane_layout(word_format(d)).size() * plane;
 }
 
 wcodec_record_info public_info(const RecordInfo& record) {
@@ -134,25 +150,28 @@ Bytes record_bytes(const void* record, std::size_t size) {
   return {static_cast<const u8*>(record), size};
 }
 
-QuantizedTensor decode(const wcodec_decoder* decoder, Bytes record, const wcodec_record_info& described,
-                       wcodec_record_info* info, wcodec_stats* stats) {
+void decode(Bytes record, MutBytes elements, const wcodec_record_info& described, wcodec_record_info* info,
+            wcodec_stats* stats) {
   const Stopwatch watch;
-  api::check_struct(info, "info");
-  api::check_struct(stats, "stats");
-  QuantizedTensor tensor = decode_tensor(record, decoder->max_weights);
-  if (tensor.words.size() != described.decoded_bytes)
-    throw Error(ErrorKind::internal, "a record decoded to another size than it says");
+  // Without elements there is nothing to hold a record's claims against but itself.
+  const QuantizedTensor tensor = elements.empty() ? decode_tensor(record, std::max(described.rows, described.cols))
+                                                  : decode_tensor_into(record, elements);
   api::fill_struct(info, described);
-  api::fill_struct(stats,
-                   wcodec_stats{0, tensor.symbol_bytes(), record.size(), tensor.weights(), 1, watch.seconds(), {}});
-  return tensor;
+  wcodec_stats values = stats_of(tensor);
+  values.encoded_bytes = record.size();
+  values.seconds = watch.seconds();
+  api::fill_struct(stats, values);
 }
 
-// A copy for wcodec_free, never null.
-void* to_malloc(const std::vector<u8>& bytes) {
-  void* memory = std::malloc(std::max<std::size_t>(bytes.size(), 1));
-  if (memory == nullptr) throw std::bad_alloc();
-  if (!bytes.empty()) std::memcpy(memory, bytes.data(), bytes.size());
+struct Free {
+  void operator()(u8* memory) const noexcept { std::free(memory); }
+};
+using Allocated = std::unique_ptr<u8, Free>;
+
+// For wcodec_free; never null.
+Allocated allocate(u64 size) {
+  Allocated memory(static_cast<u8*>(std::malloc(std::max<u64>(size, 1))));
+  if (!memory) throw std::bad_alloc();
   return memory;
 }
 
@@ -176,20 +195,15 @@ wcodec_status wcodec_dtype_parse(const char* name, wcodec_dtype* dtype) {
   });
 }
 
-const char* wcodec_ledger_name(size_t entry) {
-  static_assert(WCODEC_LEDGER_ENTRIES == kLedgerEntries);
-  return entry < kLedgerEntries ? kLedgerColumns[entry].data() : nullptr;
-}
+const char* wcodec_ledger_name(size_t entry) { return entry < kLedgerEntries ? kLedgerColumns[entry].data() : nullptr; }
 
 wcodec_status wcodec_encoder_create(const wcodec_options* options, wcodec_encoder** encoder) {
   return api::guarded([&] {
     api::require(encoder, "encoder");
     const wcodec_options& chosen = api::or_defaults(options);
-    const std::vector<std::string> none = {"none"};
-    *encoder =
-        new wcodec_encoder{parse_tile(chosen.tile.empty() ? api::kDefaultTile : chosen.tile),
-                           parse_mode_set(chosen.modes.empty() ? none : chosen.modes),
-                           parse_coder(chosen.coder.empty() ? api::kDefaultCoder : chosen.coder), chosen.max_weights};
+    auto made = std::make_unique<wcodec_encoder>(api::encode_options(chosen), chosen.max_weights);
+    static_cast<void>(made->plans(WCODEC_U8));  // what is wrong with the options is said now
+    *encoder = made.release();
   });
 }
 
@@ -201,7 +215,10 @@ wcodec_status wcodec_encode_bound(const wcodec_encoder* encoder, wcodec_dtype dt
     api::require(encoder, "encoder");
     api::require(size, "bound");
     const DTypeInfo& d = checked(dtype);
-    *size = bound(*encoder, d, rows, cols, checked_weights(rows, cols, encoder->max_weights));
+    const u64 weights = checked_weights(rows, cols, encoder->max_weights);
+    u64 least = ~u64{0};
+    for (const StagePlan& plan : encoder->plans(dtype)) least = std::min(least, bound(plan, d, rows, cols, weights));
+    *size = least;
   });
 }
 
@@ -231,7 +248,9 @@ wcodec_status wcodec_encode_layer_alloc(const wcodec_encoder* encoder, wcodec_dt
     api::require(record_size, "record_size");
     api::check_struct(stats, "stats");
     const Encoded encoded = encode(encoder, {dtype, rows, cols, elements, size});
-    *record = to_malloc(encoded.bytes);
+    Allocated memory = allocate(encoded.bytes.size());
+    std::memcpy(memory.get(), encoded.bytes.data(), encoded.bytes.size());
+    *record = memory.release();
     *record_size = encoded.bytes.size();
     api::fill_struct(stats, encoded.stats);
   });
@@ -261,6 +280,7 @@ wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* rec
   return api::guarded([&] {
     api::require(decoder, "decoder");
     api::check_struct(info, "info");
+    api::check_struct(stats, "stats");
     const Bytes bytes = record_bytes(record, record_size);
     const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
     if (size < described.decoded_bytes) {
@@ -272,8 +292,7 @@ wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* rec
       throw Error(ErrorKind::usage, fmt::format("the layer takes {} bytes, not {}", described.decoded_bytes, size));
     }
     if (size != 0) api::require(elements, "elements");
-    const QuantizedTensor tensor = decode(decoder, bytes, described, info, stats);
-    if (size != 0) std::memcpy(elements, tensor.words.data(), size);
+    decode(bytes, MutBytes(static_cast<u8*>(elements), size), described, info, stats);
   });
 }
 
@@ -283,10 +302,13 @@ wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder, const voi
     api::require(decoder, "decoder");
     api::require(elements, "elements");
     api::require(size, "size");
+    api::check_struct(info, "info");
+    api::check_struct(stats, "stats");
     const Bytes bytes = record_bytes(record, record_size);
     const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
-    const QuantizedTensor tensor = decode(decoder, bytes, described, info, stats);
-    *elements = to_malloc(tensor.words);
-    *size = tensor.words.size();
+    Allocated memory = allocate(described.decoded_bytes);
+    decode(bytes, MutBytes(memory.get(), described.decoded_bytes), described, info, stats);
+    *elements = memory.release();
+    *size = described.decoded_bytes;
   });
 }

@@ -9,6 +9,7 @@
 #include "api/status.hpp"
 #include "codec/presets.hpp"
 #include "codec/stages.hpp"
+#include "core/sources/view_spec.hpp"
 
 namespace wcodec::api {
 namespace {
@@ -22,6 +23,33 @@ u64 number(sv key, sv text, u64 low, u64 high) {
   }
   return value;
 }
+
+bool flag(sv key, sv text) {
+  if (text == "true" || text == "1") return true;
+  if (text == "false" || text == "0") return false;
+  throw Error(ErrorKind::usage, fmt::format("option {}: '{}' is neither true nor false", key, printable(text)));
+}
+
+double tolerance(sv text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0)) {
+    throw Error(ErrorKind::usage, fmt::format("option atol: '{}' is no number from 0 on", printable(text)));
+  }
+  return value;
+}
+
+void add_view(wcodec_options& options, sv text) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == sv::npos) {
+    throw Error(ErrorKind::usage, fmt::format("option view: '{}' is not of the form GLOB=TYPE", printable(text)));
+  }
+  const std::string glob(text.substr(0, equals)), type(text.substr(equals + 1));
+  static_cast<void>(parse_view(type));
+  options.views[glob] = type;
+}
+
+constexpr u64 kMost = u64{1} << 48;
 
 struct Option {
   const char* key;
@@ -40,12 +68,34 @@ constexpr std::array kOptions = {
            }},
     Option{"coder", "entropy coder with its options, rans:tables=row-col-scale,contexts=64",
            [](wcodec_options& o, sv value) { o.coder = canonical_coder(value); }},
-    Option{"preset", "ratio, balanced or speed: sets coder",
-           [](wcodec_options& o, sv value) { o.coder = canonical_coder(preset_coder(parse_preset(value))); }},
+    Option{"preset", "ratio, balanced or speed, where tile, modes and coder do not say it in detail",
+           [](wcodec_options& o, sv value) {
+             static_cast<void>(parse_preset(value));
+             o.preset = value;
+           }},
+    Option{"view", "GLOB=TYPE, how packed codes of tensors are to be read, *.codes=int4:nibbles=low-first,bias=8",
+           [](wcodec_options& o, sv value) { add_view(o, value); }},
+    Option{"model_name", "kept in the container", [](wcodec_options& o, sv value) { o.model_name = value; }},
+    Option{"part_weights", "layers of a checkpoint are cut into parts of at most this many elements",
+           [](wcodec_options& o, sv value) { o.part_weights = number("part_weights", value, 1, kMost); }},
     Option{"threads", "0 (one a processor) to 1024; no result depends on it",
            [](wcodec_options& o, sv value) { o.threads = static_cast<unsigned>(number("threads", value, 0, 1024)); }},
+    Option{"memory", "bytes that parts in flight may take, 0 for what the threads need",
+           [](wcodec_options& o, sv value) { o.memory_bytes = number("memory", value, 0, kMost); }},
+    Option{"verify", "true or false: decode each part of a checkpoint again before it is written",
+           [](wcodec_options& o, sv value) { o.verify = flag("verify", value); }},
+    Option{"overwrite", "true or false: replace a destination that exists",
+           [](wcodec_options& o, sv value) { o.overwrite = flag("overwrite", value); }},
+    Option{"atol", "largest absolute difference that counts as equal; 0 compares bits",
+           [](wcodec_options& o, sv value) { o.atol = tolerance(value); }},
     Option{"max_weights", "a layer's record that claims more elements is refused",
-           [](wcodec_options& o, sv value) { o.max_weights = number("max_weights", value, 0, u64{1} << 48); }},
+           [](wcodec_options& o, sv value) { o.max_weights = number("max_weights", value, 0, kMost); }},
+    Option{"max_output_bytes", "a container that claims to hold more is refused",
+           [](wcodec_options& o, sv value) { o.max_output_bytes = number("max_output_bytes", value, 0, kMost); }},
+    Option{"max_part_weights", "a container with parts of more elements is refused",
+           [](wcodec_options& o, sv value) { o.max_part_weights = number("max_part_weights", value, 0, kMost); }},
+    Option{"max_tensor_bytes", "a container with a layer of more bytes is refused",
+           [](wcodec_options& o, sv value) { o.max_tensor_bytes = number("max_tensor_bytes", value, 0, kMost); }},
 };
 
 }  // namespace
@@ -53,6 +103,22 @@ constexpr std::array kOptions = {
 const wcodec_options& or_defaults(const wcodec_options* options) noexcept {
   static const wcodec_options defaults;
   return options == nullptr ? defaults : *options;
+}
+
+EncodeOptions encode_options(const wcodec_options& options) {
+  EncodeOptions out;
+  out.preset = options.preset;
+  out.tile = options.tile;
+  out.modes = options.modes;
+  out.coder = options.coder;
+  out.views = options.views;
+  out.model_name = options.model_name;
+  out.part_weights = options.part_weights;
+  out.threads = options.threads;
+  out.memory_bytes = options.memory_bytes;
+  out.verify = options.verify;
+  out.overwrite = options.overwrite;
+  return out;
 }
 
 }  // namespace wcodec::api

@@ -1,27 +1,37 @@
 // What the options of the C interface hold, once checked.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include <wcodec.h>
 
+#include "codec/checkpoint_codec.hpp"
+#include "codec/container_reader.hpp"
 #include "codec/tensor_codec.hpp"
 
 struct wcodec_options {
   // Stages by their specs; empty ones are the library's to choose.
-  std::string tile, coder;
+  std::string preset, tile, coder;
   std::vector<std::string> modes;
+  std::map<std::string, std::string> views;
+  std::string model_name;
   unsigned threads = 0;
+  wcodec::u64 memory_bytes = 0;
+  bool verify = true, overwrite = false;
+  double atol = 0;
+  wcodec::u64 part_weights = wcodec::kDefaultPartWeights;
   wcodec::u64 max_weights = wcodec::kDefaultWeightLimit;
+  wcodec::u64 max_output_bytes = wcodec::DecodeOptions().max_output_bytes;
+  wcodec::u64 max_part_weights = wcodec::ReadLimits().max_part_weights;
+  wcodec::u64 max_tensor_bytes = wcodec::ReadLimits().max_tensor_bytes;
 };
 
 namespace wcodec::api {
 
-inline constexpr const char* kDefaultTile = "16x16";
-inline constexpr const char* kDefaultCoder = "rans:tables=row-col-scale,contexts=64";
-
 // The defaults for NULL.
 const wcodec_options& or_defaults(const wcodec_options* options) noexcept;
+EncodeOptions encode_options(const wcodec_options& options);
 
 }  // namespace wcodec::api

@@ -31,22 +31,35 @@ constexpr wcodec_status status_of(ErrorKind kind) noexcept {
   return static_cast<wcodec_status>(static_cast<int>(kind) + 1);
 }
 static_assert(status_of(ErrorKind::usage) == WCODEC_USAGE && status_of(ErrorKind::not_found) == WCODEC_NOT_FOUND &&
-              status_of(ErrorKind::corrupt) == WCODEC_CORRUPT && status_of(ErrorKind::internal) == WCODEC_INTERNAL);
+              status_of(ErrorKind::corrupt) == WCODEC_CORRUPT && status_of(ErrorKind::cancelled) == WCODEC_CANCELLED);
 
 }  // namespace
 
-wcodec_status fail(wcodec_status status, sv message, sv file, sv layer) noexcept {
+wcodec_status fail(wcodec_status status, sv message) noexcept {
   LastError& last = last_error();
   keep(last.message, message);
-  keep(last.file, file);
-  keep(last.layer, layer);
+  keep(last.file, {});
+  keep(last.layer, {});
   last.error.status = status;
   last.error.offset = -1;
   return status;
 }
 
-wcodec_status fail(const Error& error, sv file, sv layer) noexcept {
-  return fail(status_of(error.kind()), error.what(), file, layer);
+wcodec_status fail(const Error& error, const char* file, const char* other_file) noexcept {
+  LastError& last = last_error();
+  fail(status_of(error.kind()), error.what());
+  const sv message = last.message.data();
+  const ErrorPlace& place = error.place();
+  if (!place.file.empty()) {
+    keep(last.file, place.file);
+  } else {
+    for (const char* named : {file, other_file}) {
+      if (named != nullptr && *named != '\0' && message.starts_with(named)) keep(last.file, named);
+    }
+  }
+  keep(last.layer, place.layer);
+  last.error.offset = place.offset;
+  return last.error.status;
 }
 
 }  // namespace wcodec::api

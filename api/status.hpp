@@ -17,25 +17,26 @@ struct BufferTooSmall {
 };
 
 // Remembers the failure for this thread, without allocating, and returns its status.
-wcodec_status fail(wcodec_status status, sv message, sv file = {}, sv layer = {}) noexcept;
-wcodec_status fail(const Error& error, sv file, sv layer) noexcept;
+wcodec_status fail(wcodec_status status, sv message) noexcept;
+wcodec_status fail(const Error& error, const char* file, const char* other_file) noexcept;
 
-// `file` and `layer` are what the call is about, where it is about one.
+// `file` and `other_file` are what the caller named, or null: an error that does not say its file is of the one that
+// its message begins with.
 template <class Body>
-wcodec_status guarded(Body&& body, sv file = {}, sv layer = {}) noexcept {
+wcodec_status guarded(Body&& body, const char* file = nullptr, const char* other_file = nullptr) noexcept {
   try {
     body();
     return WCODEC_OK;
   } catch (const Error& error) {
-    return fail(error, file, layer);
+    return fail(error, file, other_file);
   } catch (const BufferTooSmall& error) {
-    return fail(WCODEC_BUFFER_TOO_SMALL, error.message, file, layer);
+    return fail(WCODEC_BUFFER_TOO_SMALL, error.message);
   } catch (const std::bad_alloc&) {
-    return fail(WCODEC_OUT_OF_MEMORY, "out of memory", file, layer);
+    return fail(WCODEC_OUT_OF_MEMORY, "out of memory");
   } catch (const std::exception& error) {
-    return fail(WCODEC_INTERNAL, error.what(), file, layer);
+    return fail(WCODEC_INTERNAL, error.what());
   } catch (...) {
-    return fail(WCODEC_INTERNAL, "an exception of unknown type", file, layer);
+    return fail(WCODEC_INTERNAL, "an exception of unknown type");
   }
 }
 

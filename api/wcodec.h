@@ -135,6 +135,8 @@ typedef struct wcodec_stats {
   uint64_t layers;        /* 1 for a layer */
   double seconds;
   uint64_t ledger[WCODEC_LEDGER_ENTRIES]; /* where encoded_bytes went; all 0 after decoding a layer */
+  uint64_t tensor_bytes;                  /* of source_bytes, those that belong to tensors */
+  uint64_t parts, files;                  /* of a checkpoint: records in the container, files of the source */
 } wcodec_stats;
 
 /* "payload_bytes", "table_bytes", …; NULL from WCODEC_LEDGER_ENTRIES on. */
@@ -142,7 +144,7 @@ WCODEC_API const char* wcodec_ledger_name(size_t entry);
 
 /* ---- One layer to bytes and back ------------------------------------------------------------------------------- */
 
-/* Uses the options tile, modes, coder (or preset), max_weights. */
+/* Uses the options preset, tile, modes, coder, max_weights. */
 typedef struct wcodec_encoder wcodec_encoder;
 
 WCODEC_API wcodec_status wcodec_encoder_create(const wcodec_options* options, wcodec_encoder** encoder);
@@ -183,16 +185,102 @@ WCODEC_API wcodec_status wcodec_decoder_create(const wcodec_options* options, wc
 WCODEC_API void wcodec_decoder_destroy(wcodec_decoder* decoder);
 
 /* Decodes a record into `elements`. `size` must be exactly decoded_bytes, otherwise WCODEC_BUFFER_TOO_SMALL (or
- * WCODEC_USAGE, if it is larger). `info` and `stats` may be NULL. A record may come from anywhere. */
+ * WCODEC_USAGE, if it is larger). `info` and `stats` may be NULL. A record may come from anywhere; one that fails after
+ * its checksum has matched may leave some elements written. */
 WCODEC_API wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* record, size_t record_size,
                                              void* elements, size_t size, wcodec_record_info* info,
                                              wcodec_stats* stats);
 
-/* The same into memory of the library's, which is taken once the record has proved whole: `*elements` goes to
- * wcodec_free, `*size` is decoded_bytes. */
+/* The same into memory of the library's: `*elements` goes to wcodec_free, `*size` is decoded_bytes. */
 WCODEC_API wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder, const void* record,
                                                    size_t record_size, void** elements, size_t* size,
                                                    wcodec_record_info* info, wcodec_stats* stats);
+
+/* ---- Checkpoints ----------------------------------------------------------------------------------------------- */
+
+/* Called on the thread that called the library, never at the same time as itself: bytes of the source that are done, of
+ * how many, and the layer that they end in (control characters as \xNN; valid during the call). Anything but 0 asks to
+ * stop, and the function returns WCODEC_CANCELLED. It may not throw. */
+typedef int (*wcodec_progress)(void* user, uint64_t bytes_done, uint64_t bytes_total, const char* layer);
+
+/* Writes the checkpoint at `source` (a safetensors or GGUF file, an index of shards, a directory, pip:PACKAGE/PATH,
+ * hf://ORG/NAME) to the container `destination`, which appears when it is complete and not before. Uses the options
+ * preset, tile, modes, coder, view, model_name, part_weights, threads, memory, verify, overwrite. `options`,
+ * `progress` and `stats` may be NULL. */
+WCODEC_API wcodec_status wcodec_encode_checkpoint(const char* source, const char* destination,
+                                                  const wcodec_options* options, wcodec_progress progress, void* user,
+                                                  wcodec_stats* stats);
+/* Writes what was encoded, byte for byte: one file to `destination`, or several into the new directory `destination`.
+ * Uses the options threads, memory, overwrite, max_output_bytes, max_part_weights. */
+WCODEC_API wcodec_status wcodec_decode_checkpoint(const char* source, const char* destination,
+                                                  const wcodec_options* options, wcodec_progress progress, void* user,
+                                                  wcodec_stats* stats);
+
+typedef struct wcodec_comparison {
+  size_t struct_size;          /* set by the library */
+  const char* layer;           /* control characters as \xNN */
+  const char* problem;         /* "only in A", "shape 2x3 against 3x2"; "" where values were compared */
+  uint64_t weights, different; /* elements, and those that differ by more than atol, or at all where that is 0 */
+  double max_difference;       /* infinity where a number stands against a NaN */
+} wcodec_comparison;
+
+/* Called for each tensor of `a`, then for those that only `b` has, once all have been compared. */
+typedef void (*wcodec_compared)(void* user, const wcodec_comparison* comparison);
+
+/* Compares two checkpoints tensor by tensor; either may be a container. That they differ is no failure: `*equal` is 1
+ * or 0. Uses the options atol, threads, memory. `options`, `progress` and `compared` may be NULL; `user` goes to both.
+ */
+WCODEC_API wcodec_status wcodec_verify_checkpoints(const char* a, const char* b, const wcodec_options* options,
+                                                   wcodec_progress progress, wcodec_compared compared, void* user,
+                                                   int* equal);
+
+/* ---- Reading single layers of a container ---------------------------------------------------------------------- */
+
+/* 1 when the file at `path` begins like a container, 0 otherwise and when it cannot be read. */
+WCODEC_API int wcodec_is_container(const char* path);
+
+/* Holds the file open. Uses the options max_part_weights, max_tensor_bytes. */
+typedef struct wcodec_reader wcodec_reader;
+
+WCODEC_API wcodec_status wcodec_reader_open(const char* path, const wcodec_options* options, wcodec_reader** reader);
+WCODEC_API void wcodec_reader_close(wcodec_reader* reader);
+
+/* Layers are the tensors that the source files have, in their order; a quantized tensor of a GGUF file is there as its
+ * planes. */
+WCODEC_API size_t wcodec_reader_layer_count(const wcodec_reader* reader);
+
+typedef struct wcodec_layer_info {
+  size_t struct_size; /* set by the caller */
+  const char* name;   /* as in the file, and ended by a NUL, which it may hold as well */
+  size_t name_size;
+  wcodec_dtype dtype;
+  uint64_t rows, cols;
+  const int64_t* shape; /* `dimensions` numbers */
+  size_t dimensions;
+  uint64_t decoded_bytes; /* rows · cols · wcodec_dtype_size(dtype) */
+  uint64_t rows_per_part; /* rows that are decoded together: reading such pieces in order decodes nothing twice */
+  /* Of the source file's tensor that the layer belongs to; planes of one tensor say the same. */
+  size_t source_tensor;
+  const char* source_type; /* "BF16", "Q4_K" */
+  const char* stages;      /* "16x16 none rans:...", for people */
+  uint64_t source_bytes, encoded_bytes;
+} wcodec_layer_info;
+
+WCODEC_API wcodec_status wcodec_reader_layer(const wcodec_reader* reader, size_t index, wcodec_layer_info* info);
+/* WCODEC_NOT_FOUND where there is none of this name. */
+WCODEC_API wcodec_status wcodec_reader_find(const wcodec_reader* reader, const char* name, size_t name_size,
+                                            size_t* index);
+/* Decodes rows [first, first + count) of a layer into `elements`, of exactly count · cols · wcodec_dtype_size bytes.
+ * Only the parts that hold those rows are read and checked. */
+WCODEC_API wcodec_status wcodec_reader_read_rows(const wcodec_reader* reader, size_t index, uint64_t first,
+                                                 uint64_t count, void* elements, size_t size);
+/* Accounts of the whole container. */
+WCODEC_API wcodec_status wcodec_reader_stats(const wcodec_reader* reader, wcodec_stats* stats);
+WCODEC_API const char* wcodec_reader_model_name(const wcodec_reader* reader);
+
+/* Called with each key and value of the source files' `__metadata__`, file by file. */
+typedef void (*wcodec_metadata)(void* user, const char* key, size_t key_size, const char* value, size_t value_size);
+WCODEC_API wcodec_status wcodec_reader_metadata(const wcodec_reader* reader, wcodec_metadata each, void* user);
 
 #ifdef __cplusplus
 }

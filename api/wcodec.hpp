@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <wcodec.h>
 
@@ -172,6 +175,142 @@ class Decoder {
     void operator()(wcodec_decoder* decoder) const noexcept { wcodec_decoder_destroy(decoder); }
   };
   std::unique_ptr<wcodec_decoder, Destroy> handle_;
+};
+
+// Bytes done, of how many, and the layer: false asks to stop, and so does an exception, which comes out at the caller.
+using Progress = std::function<bool(std::uint64_t, std::uint64_t, std::string_view)>;
+
+namespace detail {
+
+// Carries a callback, and what it throws, through the C interface.
+struct Relay {
+  const Progress* progress;
+  std::exception_ptr thrown;
+
+  static int call(void* user, std::uint64_t done, std::uint64_t total, const char* layer) noexcept {
+    auto& relay = *static_cast<Relay*>(user);
+    try {
+      return (*relay.progress)(done, total, layer) ? 0 : 1;
+    } catch (...) {
+      relay.thrown = std::current_exception();
+      return 1;
+    }
+  }
+  void check(wcodec_status status) const {
+    if (thrown) std::rethrow_exception(thrown);
+    api::check(status);
+  }
+};
+
+}  // namespace detail
+
+inline wcodec_stats encode_checkpoint(const std::string& source, const std::string& destination,
+                                      const Options& options = {}, const Progress& progress = {}) {
+  wcodec_stats stats{};
+  stats.struct_size = sizeof stats;
+  detail::Relay relay{&progress, {}};
+  relay.check(wcodec_encode_checkpoint(source.c_str(), destination.c_str(), options.get(),
+                                       progress ? &detail::Relay::call : nullptr, &relay, &stats));
+  return stats;
+}
+
+inline wcodec_stats decode_checkpoint(const std::string& source, const std::string& destination,
+                                      const Options& options = {}, const Progress& progress = {}) {
+  wcodec_stats stats{};
+  stats.struct_size = sizeof stats;
+  detail::Relay relay{&progress, {}};
+  relay.check(wcodec_decode_checkpoint(source.c_str(), destination.c_str(), options.get(),
+                                       progress ? &detail::Relay::call : nullptr, &relay, &stats));
+  return stats;
+}
+
+struct Comparison {
+  std::string layer, problem;
+  std::uint64_t weights = 0, different = 0;
+  double max_difference = 0;
+};
+struct Verification {
+  bool equal = false;
+  std::vector<Comparison> layers;
+};
+
+inline Verification verify_checkpoints(const std::string& a, const std::string& b, const Options& options = {},
+                                       const Progress& progress = {}) {
+  struct Context : detail::Relay {
+    Verification found;
+  } context{{&progress, {}}, {}};
+  const auto compared = [](void* user, const wcodec_comparison* c) {
+    auto& all = *static_cast<Context*>(static_cast<detail::Relay*>(user));
+    try {
+      all.found.layers.push_back({c->layer, c->problem, c->weights, c->different, c->max_difference});
+    } catch (...) {
+      all.thrown = std::current_exception();
+    }
+  };
+  int equal = 0;
+  context.check(wcodec_verify_checkpoints(a.c_str(), b.c_str(), options.get(),
+                                          progress ? &detail::Relay::call : nullptr, compared,
+                                          static_cast<detail::Relay*>(&context), &equal));
+  context.check(WCODEC_OK);
+  context.found.equal = equal != 0;
+  return std::move(context.found);
+}
+
+// An open container. Reading may be done by many threads at once.
+class Reader {
+ public:
+  explicit Reader(const std::string& path, const Options& options = {}) {
+    wcodec_reader* made = nullptr;
+    check(wcodec_reader_open(path.c_str(), options.get(), &made));
+    handle_.reset(made);
+  }
+  std::size_t size() const noexcept { return wcodec_reader_layer_count(handle_.get()); }
+  // Names and texts in it live as long as the reader.
+  wcodec_layer_info layer(std::size_t index) const {
+    wcodec_layer_info info{};
+    info.struct_size = sizeof info;
+    check(wcodec_reader_layer(handle_.get(), index, &info));
+    return info;
+  }
+  std::size_t find(std::string_view name) const {
+    std::size_t index = 0;
+    check(wcodec_reader_find(handle_.get(), name.data(), name.size(), &index));
+    return index;
+  }
+  // `elements` has count · cols · wcodec_dtype_size(dtype) bytes.
+  void read_rows(std::size_t index, std::uint64_t first, std::uint64_t count, std::span<std::uint8_t> elements) const {
+    check(wcodec_reader_read_rows(handle_.get(), index, first, count, elements.data(), elements.size()));
+  }
+  wcodec_stats stats() const {
+    wcodec_stats stats{};
+    stats.struct_size = sizeof stats;
+    check(wcodec_reader_stats(handle_.get(), &stats));
+    return stats;
+  }
+  std::string model_name() const { return wcodec_reader_model_name(handle_.get()); }
+  std::vector<std::pair<std::string, std::string>> metadata() const {
+    struct Collected {
+      std::vector<std::pair<std::string, std::string>> entries;
+      std::exception_ptr thrown;
+    } collected;
+    const auto each = [](void* user, const char* key, std::size_t key_size, const char* value, std::size_t size) {
+      auto& all = *static_cast<Collected*>(user);
+      try {
+        all.entries.emplace_back(std::string(key, key_size), std::string(value, size));
+      } catch (...) {
+        all.thrown = std::current_exception();
+      }
+    };
+    check(wcodec_reader_metadata(handle_.get(), each, &collected));
+    if (collected.thrown) std::rethrow_exception(collected.thrown);
+    return std::move(collected.entries);
+  }
+
+ private:
+  struct Close {
+    void operator()(wcodec_reader* reader) const noexcept { wcodec_reader_close(reader); }
+  };
+  std::unique_ptr<wcodec_reader, Close> handle_;
 };
 
 }  // namespace wcodec::api

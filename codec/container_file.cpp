@@ -44,7 +44,8 @@ ContainerFile open_container(const std::string& path, const IndexLimits& limits)
     file.read_at(footer.index_offset, index);
     if (crc32(index) != footer.index_crc) {
       throw Error(ErrorKind::corrupt,
-                  fmt::format("{}: checksum mismatch in the index (at offset {})", shown, footer.index_offset));
+                  fmt::format("{}: checksum mismatch in the index (at offset {})", shown, footer.index_offset),
+                  {std::string(shown), {}, static_cast<i64>(footer.index_offset)});
     }
     ContainerIndex parsed = read_index(index, footer.index_offset, limits, shown);
     const Ledger ledger = account(parsed, file.size(), footer.index_bytes);
@@ -59,7 +60,8 @@ void check_padding(const File& file, u64 from, u64 offset) {
   const MutBytes gap(padding.data(), offset - from);
   file.read_at(from, gap);
   if (std::any_of(gap.begin(), gap.end(), [](u8 byte) { return byte != 0; })) {
-    throw Error(ErrorKind::corrupt, fmt::format("{}: padding at offset {} is not zero", file.shown(), from));
+    throw Error(ErrorKind::corrupt, fmt::format("{}: padding at offset {} is not zero", file.shown(), from),
+                {file.shown(), {}, static_cast<i64>(from)});
   }
 }
 

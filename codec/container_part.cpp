@@ -24,8 +24,11 @@ auto at_part(const File& file, const LayerEntry& layer, u64 part, Work work) {
     return work();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::io) throw;
-    throw Error(error.kind(), fmt::format("{}: layer '{}', part {} at offset {}: {}", file.shown(),
-                                          shown_name(layer.name), part, layer.parts[part].offset, error.what()));
+    const std::string name = shown_name(layer.name);
+    const u64 offset = layer.parts[part].offset;
+    throw Error(error.kind(),
+                fmt::format("{}: layer '{}', part {} at offset {}: {}", file.shown(), name, part, offset, error.what()),
+                {file.shown(), name, static_cast<i64>(offset)});
   }
 }
 

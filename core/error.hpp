@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "core/types.hpp"
 
@@ -28,14 +29,23 @@ constexpr sv to_string(ErrorKind kind) noexcept {
   return kNames[static_cast<u8>(kind)];
 }
 
+// Where it went wrong, for programs; the message says it to people.
+struct ErrorPlace {
+  std::string file, layer;  // empty when none is concerned
+  i64 offset = -1;          // byte in the file; −1 when unknown
+};
+
 class Error : public std::runtime_error {
  public:
   // `message` says what, where (file, offset, tensor) and how to mend it, in one sentence.
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  Error(ErrorKind kind, const std::string& message, ErrorPlace place = {})
+      : std::runtime_error(message), kind_(kind), place_(std::move(place)) {}
   ErrorKind kind() const noexcept { return kind_; }
+  const ErrorPlace& place() const noexcept { return place_; }
 
  private:
   ErrorKind kind_;
+  ErrorPlace place_;
 };
 
 // Names and messages may come from a hostile file: control characters become \xNN so that they never reach a terminal.

@@ -28,11 +28,19 @@ def tile_text(tile_size: TileSize) -> str:
     return "x".join(str(int(side)) for side in sides)
 
 
-def option_map(tile_size: TileSize, modes: str | Iterable[str] | None, **others: Any) -> dict[str, str]:
-    """Options as text, those that are None left out."""
-    options = {"tile": tile_text(tile_size)}
+def option_map(
+    tile_size: TileSize = 16, modes: str | Iterable[str] | None = None, coder: str | None = None, **others: Any
+) -> dict[str, str]:
+    """Options as text, those that are None left out. Presets cut into tiles as they see fit, so a tile size is passed on
+    where it is not the default, or where stages are named."""
+    options = {}
+    tile = tile_text(tile_size)
+    if tile != tile_text(16) or modes is not None or coder is not None:
+        options["tile"] = tile
     if modes is not None:
         options["modes"] = modes if isinstance(modes, str) else "+".join(modes)
+    if coder is not None:
+        options["coder"] = coder
     for key, value in others.items():
         if value is not None:
             options[key] = str(int(value)) if isinstance(value, bool) else str(value)
@@ -42,10 +50,10 @@ def option_map(tile_size: TileSize, modes: str | Iterable[str] | None, **others:
 class Encoder:
     """Turns layers into records, each of which decodes by itself.
 
-    tile_size    side of a tile, (rows, columns), or text such as "8x32"
-    modes        predictors that each tile chooses from: "none+left" or ["none", "left"]
-    coder        entropy coder with its options, "rans:tables=row-col-scale,contexts=64"
-    preset       "ratio", "balanced" or "speed", instead of `coder`
+    preset       "ratio", "balanced" (the default) or "speed": chooses the stages, tiles among them
+    tile_size    side of a tile, (rows, columns), or text such as "8x32"; 16 leaves it to the preset
+    modes        predictors that each tile chooses from, "none+left" or ["none", "left"], instead of the preset's
+    coder        entropy coder with its options, "rans:tables=row-col-scale,contexts=64", likewise
     max_weights  refuse layers of more elements
 
     May be used by many threads at once; the interpreter lock is released during the work.
@@ -60,9 +68,7 @@ class Encoder:
         preset: str | None = None,
         max_weights: int | None = None,
     ) -> None:
-        if coder is not None and preset is not None:
-            raise WcodecError("coder and preset exclude each other", "usage")
-        self._core = _core.Encoder(option_map(tile_size, modes, coder=coder, preset=preset, max_weights=max_weights))
+        self._core = _core.Encoder(option_map(tile_size, modes, coder, preset=preset, max_weights=max_weights))
 
     def encode_layer(self, array: Any, *, dtype: str | None = None) -> tuple[bytes, Stats]:
         """The record of an array (NumPy, or anything with DLPack in main memory), and its accounts.
@@ -86,7 +92,8 @@ class Decoder:
     """
 
     def __init__(self, tile_size: TileSize = 16, *, max_weights: int | None = None) -> None:
-        self._core = _core.Decoder(option_map(tile_size, None, max_weights=max_weights))
+        tile_text(tile_size)
+        self._core = _core.Decoder(option_map(max_weights=max_weights))
 
     def decode_layer(
         self, record: Any, rows: int | None = None, cols: int | None = None, *, dtype: str | None = None
