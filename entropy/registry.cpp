@@ -9,13 +9,14 @@
 #include "entropy/prefix_coder.hpp"
 #include "entropy/rans_coder.hpp"
 #include "entropy/raw_coder.hpp"
+#include "entropy/zstd_coder.hpp"
 
 namespace wcodec {
 
 namespace {
 
 std::vector<const EntropyCoder*>& rows() noexcept {
-  static std::vector<const EntropyCoder*> all = {&kRawCoder, &kRansCoder, &kPrefixCoder};
+  static std::vector<const EntropyCoder*> all = {&kRawCoder, &kRansCoder, &kPrefixCoder, &kZstdCoder};
   return all;
 }
 

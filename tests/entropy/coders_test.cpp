@@ -131,7 +131,9 @@ const char* const kSpecs[] = {"raw",
                               "prefix",
                               "prefix:low=0",
                               "prefix:low=4,chunk=4096",
-                              "prefix:low=7"};
+                              "prefix:low=7",
+                              "zstd",
+                              "zstd:level=9"};
 
 class EveryCoder : public ::testing::TestWithParam<const char*> {};
 
