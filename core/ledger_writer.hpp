@@ -24,6 +24,16 @@ class LedgerWriter {
     ledger_ += entries;
     if (!dry_) out_.append(part);
   }
+  // To go back to what was written before: a way out for what turns out too long.
+  struct Mark {
+    Ledger ledger;
+    std::size_t size;
+  };
+  Mark mark() const noexcept { return {ledger_, out_.bytes.size()}; }
+  void rollback(const Mark& mark) {
+    ledger_ = mark.ledger;
+    out_.bytes.resize(mark.size);
+  }
   void reserve(std::size_t size) { out_.bytes.reserve(size); }
   // Books bytes that a dry run did not make.
   void book(LedgerEntry entry, u64 size) noexcept { ledger_[entry] += size; }

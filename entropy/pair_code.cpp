@@ -165,6 +165,32 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
   return code;
 }
 
+double estimated_pair_bits(std::span<const u64> counts, int bits) noexcept {
+  const auto total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), u64{0}));
+  std::array<double, 256> p{}, cost{};
+  std::size_t symbols = 0;
+  for (std::size_t s = 0; s < counts.size(); ++s) {
+    if (counts[s] == 0) continue;
+    p[symbols] = static_cast<double>(counts[s]) / total;
+    cost[symbols] = -std::log2(p[symbols]);
+    ++symbols;
+  }
+  if (symbols < 2) return 1e9;
+  const double limit = kCoverLimit / 4.0;
+  double covered = 0, covered_bits = 0;
+  for (std::size_t a = 0; a < symbols; ++a) {
+    for (std::size_t b = 0; b < symbols; ++b) {
+      if (cost[a] + cost[b] > limit) continue;
+      covered += p[a] * p[b];
+      covered_bits += p[a] * p[b] * (cost[a] + cost[b]);
+    }
+  }
+  const double escaped = std::max(1 - covered, 1e-9);
+  // Codewords have whole lengths: about 0.02 bit a pair, more where one pair is likelier than a half.
+  const double rounding = std::max(0.04, 1 - covered_bits);
+  return (covered_bits + escaped * (2 * bits - std::log2(escaped)) + rounding) / 2;
+}
+
 double implied_pair_bits(std::span<const u64> counts, const PairCode& code) noexcept {
   const double total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), u64{0}));
   double covered = 0, bits = 0;

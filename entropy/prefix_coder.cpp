@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "entropy/chunked_stream.hpp"
 #include "entropy/pair_code.hpp"
@@ -42,88 +41,101 @@ u8 centring_offset(const std::array<u64, 256>& counts, int bits, int low) noexce
   return static_cast<u8>((middle - static_cast<int>(top)) & ((1 << bits) - 1));
 }
 
-Split make_split(const std::array<u64, 256>& counts, int bits, int low) {
-  Split split{low, centring_offset(counts, bits, low), {}, 0};
+// Counts of the high parts.
+std::array<u64, 256> high_counts(const std::array<u64, 256>& counts, int bits, int low, u8 offset) noexcept {
   std::array<u64, 256> high{};
-  for (u32 s = 0; s < 1u << bits; ++s) high[((s + split.offset) & ((1u << bits) - 1)) >> low] += counts[s];
-  const int high_bits = bits - low;
+  for (u32 s = 0; s < 1u << bits; ++s) high[((s + offset) & ((1u << bits) - 1)) >> low] += counts[s];
+  return high;
+}
+
+Split make_split(const std::array<u64, 256>& counts, int bits, int low) {
+  Split split{low, centring_offset(counts, bits, low), {}, 1e9};
+  const std::array<u64, 256> high = high_counts(counts, bits, low, split.offset);
   // A constant has no code of its own.
-  if (std::count_if(high.begin(), high.end(), [](u64 c) { return c > 0; }) < 2) return {low, split.offset, {}, 1e9};
-  split.code = choose_pair_code(std::span(high).first(std::size_t{1} << high_bits), high_bits);
-  if (split.code.size == 0) return {low, split.offset, {}, 1e9};
-  split.bits = low + implied_pair_bits(std::span(high).first(std::size_t{1} << high_bits), split.code);
+  if (std::count_if(high.begin(), high.end(), [](u64 c) { return c > 0; }) < 2) return split;
+  const auto alphabet = std::span(high).first(std::size_t{1} << (bits - low));
+  split.code = choose_pair_code(alphabet, bits - low);
+  if (split.code.size > 0) split.bits = low + implied_pair_bits(alphabet, split.code);
   return split;
 }
 
-double order_0_bits(const std::array<u64, 256>& counts, double total) noexcept {
-  double bits = 0;
-  for (const u64 c : counts) {
-    if (c > 0) bits -= static_cast<double>(c) / total * std::log2(static_cast<double>(c) / total);
-  }
-  return bits;
-}
-
-// Codes of about 3 bits a symbol fill a table of pairs best; what is above that is noise to be left uncoded. The
-// neighbours of that cut are tried where the plane is large enough to pay for the time.
-Split choose_split(const std::array<u64, 256>& counts, u64 total, int bits, int low_bits) {
+Split choose_split(const std::array<u64, 256>& counts, int bits, int low_bits) {
   if (low_bits >= 0) return make_split(counts, bits, std::min(low_bits, bits - 1));
-  const double entropy = order_0_bits(counts, static_cast<double>(total));
-  const int start = std::clamp(static_cast<int>(std::lround(entropy - 3.5)), 0, bits - 1);
-  Split best = make_split(counts, bits, start);
-  if (total < 1 << 16) return best;
-  for (const int step : {-1, 1}) {
-    for (int low = start + step; low >= 0 && low < bits; low += step) {
-      Split other = make_split(counts, bits, low);
-      if (other.bits >= best.bits) break;
-      best = std::move(other);
+  // Fewer coded bits are less work and fewer escapes: what a finer cut gains must be worth it.
+  constexpr double kWorthwhile = 0.012;
+  int best = bits - 1;
+  double least = 1e9;
+  for (int low = bits - 1; low >= 0; --low) {
+    const std::array<u64, 256> high = high_counts(counts, bits, low, centring_offset(counts, bits, low));
+    const double cost = low + estimated_pair_bits(std::span(high).first(std::size_t{1} << (bits - low)), bits - low);
+    if (cost < least - kWorthwhile) {
+      least = cost;
+      best = low;
     }
   }
-  return best;
+  return make_split(counts, bits, best);
+}
+
+// Enough symbols to make a code from; more would cost more time than they save bits.
+constexpr std::size_t kSample = std::size_t{1} << 17, kSampleBlock = 4096;
+
+struct Counts {
+  std::array<u64, 256> of{};
+  bool is_sample = false;
+};
+
+Counts count(std::span<const u8> symbols) {
+  Counts counts;
+  // Four histograms at once: runs of one symbol would wait for their own counter.
+  std::array<std::array<u32, 256>, 4> partial{};
+  const std::size_t stride = std::max<std::size_t>(symbols.size() / kSample, 1) * kSampleBlock;
+  counts.is_sample = stride > kSampleBlock;
+  for (std::size_t first = 0; first < symbols.size(); first += stride) {
+    const auto block = symbols.subspan(first, std::min(kSampleBlock, symbols.size() - first));
+    std::size_t i = 0;
+    for (; i + 4 <= block.size(); i += 4) {
+      for (std::size_t k = 0; k < 4; ++k) ++partial[k][block[i + k]];
+    }
+    for (; i < block.size(); ++i) ++partial[0][block[i]];
+  }
+  for (const auto& part : partial) {
+    for (std::size_t s = 0; s < 256; ++s) counts.of[s] += part[s];
+  }
+  return counts;
+}
+
+bool is_constant(std::span<const u8> symbols) noexcept {
+  return std::all_of(symbols.begin(), symbols.end(), [&](u8 s) { return s == symbols[0]; });
 }
 
 void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
   if (input.residuals.empty()) return;
   const int bits = input.geometry.bits;
-  // Four histograms at once: runs of one symbol would wait for their own counter.
-  std::array<std::array<u32, 256>, 4> partial{};
-  std::array<u64, 256> counts{};
-  for (std::size_t i = 0; i < input.residuals.size(); i += 1 << 30) {
-    const auto piece = input.residuals.subspan(i, std::min<std::size_t>(1 << 30, input.residuals.size() - i));
-    for (auto& part : partial) part.fill(0);
-    std::size_t k = 0;
-    for (; k + 4 <= piece.size(); k += 4) {
-      ++partial[0][piece[k]];
-      ++partial[1][piece[k + 1]];
-      ++partial[2][piece[k + 2]];
-      ++partial[3][piece[k + 3]];
-    }
-    for (; k < piece.size(); ++k) ++partial[0][piece[k]];
-    for (std::size_t s = 0; s < 256; ++s)
-      counts[s] += u64{partial[0][s]} + partial[1][s] + partial[2][s] + partial[3][s];
-  }
-  if (counts[input.residuals[0]] == input.residuals.size()) {
+  if (is_constant(input.residuals)) {
     out.write(LedgerEntry::header, u8{kConstant});
     out.write(LedgerEntry::header, input.residuals[0]);
     return;
   }
-  LedgerWriter coded(out.dry());
-  coded.reserve(input.residuals.size());
-  const Split split = bits == 1 ? Split{} : choose_split(counts, input.residuals.size(), bits, options.low_bits);
+  Counts counts = count(input.residuals);
+  // What the sample has not seen may yet come: the escape is there for it.
+  if (counts.is_sample) {
+    for (u32 s = 0; s < 1u << bits; ++s) counts.of[s] = 64 * counts.of[s] + 1;
+  }
   // A high part that is constant, or one bit wide, has nothing to pair.
-  if (bits > 1 && split.code.size > 0 && split.bits < 0.999 * bits) {
-    coded.write(LedgerEntry::header, u8{kPairs});
-    coded.write(LedgerEntry::header, static_cast<u8>(split.low));
-    coded.write(LedgerEntry::header, split.offset);
+  const Split split = bits == 1 ? Split{0, 0, {}, 1e9} : choose_split(counts.of, bits, options.low_bits);
+  if (split.code.size > 0 && split.bits < 0.999 * bits) {
+    const LedgerWriter::Mark before = out.mark();
+    out.write(LedgerEntry::header, u8{kPairs});
+    out.write(LedgerEntry::header, static_cast<u8>(split.low));
+    out.write(LedgerEntry::header, split.offset);
     const int log2_chunk = choose_log2_chunk(options.log2_chunk, split.bits);
-    coded.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
-    write_pair_code(split.code, coded);
+    out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
+    write_pair_code(split.code, out);
     const PairEncodeTable table(split.code);
     encode_chunks(input.residuals, nullptr, {input.residuals.size(), bits, split.low, split.offset, log2_chunk},
-                  StreamEncoder(table, split.code.first), coded);
-    if (coded.ledger().total() <= raw_size(input.geometry)) {
-      out.append_all(coded);
-      return;
-    }
+                  StreamEncoder(table, split.code.first), out);
+    if (out.ledger().total() - before.ledger.total() <= raw_size(input.geometry)) return;
+    out.rollback(before);
   }
   out.write(LedgerEntry::header, u8{kStoredRaw});
   write_raw(input, out);
