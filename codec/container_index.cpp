@@ -18,7 +18,10 @@ void write_text(ByteWriter& out, sv text) {
 
 void write_packing(ByteWriter& out, const Packing& packing) {
   out.write(packing.kind());
-  if (packing.kind() == PackingKind::gguf) out.varint(packing.gguf_type()->id);
+  if (packing.kind() == PackingKind::gguf) {
+    out.varint(packing.gguf_type()->id);
+    out.write(static_cast<u8>(packing.planes().size()));
+  }
   if (packing.kind() == PackingKind::view) {
     out.write(packing.view_spec().dtype);
     out.write(static_cast<u8>(packing.view_spec().high_first));

@@ -106,8 +106,10 @@ class IndexReader {
         return Packing::plain(layer.dtype);
       case PackingKind::gguf: {
         const u64 id = varint("GGUF type");
+        const u8 planes = fixed<u8>("number of planes");
         const GgufType* type = id > ~u32{0} ? nullptr : find_gguf_type(static_cast<u32>(id));
-        if (type == nullptr || type->planes.empty() || type->block == 1 || type->planes[0].dtype != layer.dtype) {
+        if (type == nullptr || planes == 0 || type->planes.size() != planes || type->block == 1 ||
+            type->planes[0].dtype != layer.dtype) {
           fail_layer(layer, fmt::format("has GGUF type {}, which this build cannot read", id), ErrorKind::unsupported);
         }
         return Packing::gguf(*type);

@@ -13,7 +13,9 @@ namespace wcodec {
 //   Q4_1 Q5_1             NAME.codes (uint4, uint5), NAME.scales, NAME.mins (f16)
 //   Q4_K Q5_K             NAME.codes (uint4, uint5), NAME.subscales, NAME.submins (uint6), NAME.d, NAME.dmin (f16)
 //   Q6_K                  NAME.codes (int6), NAME.subscales (int8), NAME.d (f16)
-// Their source_bytes add up to the bytes of NAME in the file. Other quantized types are refused by name.
+//   IQ4_NL MXFP4          NAME.codes (uint4, an index into a table), NAME.scales (f16, f8_e8m0)
+//   all others            NAME.blocks (uint8, the bytes as they are)
+// Their source_bytes add up to the bytes of NAME in the file.
 std::unique_ptr<Checkpoint> open_gguf(const std::string& path, const OpenOptions& options);
 
 }  // namespace wcodec

@@ -181,8 +181,7 @@ const GgufType* readable_type(const Cursor& in, const std::string& name, u32 id)
   }
   if (type->block_bytes == 0) {
     in.fail(ErrorKind::unsupported,
-            fmt::format("tensor '{}' has type {}, which cannot be read yet; requantize it to one of Q4_0, Q4_1, Q5_0, "
-                        "Q5_1, Q8_0, Q4_K, Q5_K or Q6_K",
+            fmt::format("tensor '{}' has type {}, which is for computing and not for files; quantize it to another",
                         shown_name(name), type->name));
   }
   return type;

@@ -204,19 +204,50 @@ constexpr GgufPlane kQ6_K[] = {{".codes", DType::int6, 256, 1536, unpack_q6_k, p
                                field<210, 192, 16>(".subscales", DType::int8, 16),
                                field<210, 208, 2>(".d", DType::f16, 1)};
 
+// Codes that stand for entries of a table.
+constexpr GgufPlane kIq4_Nl[] = {{".codes", DType::uint4, 32, 128, unpack_4<18, 2, 0>, pack_4<18, 2, 0>},
+                                 field<18, 0, 2>(".scales", DType::f16, 1)};
+constexpr GgufPlane kMxfp4[] = {{".codes", DType::uint4, 32, 128, unpack_4<17, 1, 0>, pack_4<17, 1, 0>},
+                                field<17, 0, 1>(".scales", DType::f8_e8m0, 1)};
+// Types whose blocks nobody has taken apart here: their bytes as they are.
+template <int Bytes>
+constexpr GgufPlane kOpaque[] = {field<Bytes, 0, Bytes>(".blocks", DType::uint8, Bytes)};
+
 constexpr GgufType kTypes[] = {
-    {0, "F32", 1, 4, kF32},        {1, "F16", 1, 2, kF16},        {2, "Q4_0", 32, 18, kQ4_0},
-    {3, "Q4_1", 32, 20, kQ4_1},    {6, "Q5_0", 32, 22, kQ5_0},    {7, "Q5_1", 32, 24, kQ5_1},
-    {8, "Q8_0", 32, 34, kQ8_0},    {9, "Q8_1", 32, 0, {}},        {10, "Q2_K", 256, 0, {}},
-    {11, "Q3_K", 256, 0, {}},      {12, "Q4_K", 256, 144, kQ4_K}, {13, "Q5_K", 256, 176, kQ5_K},
-    {14, "Q6_K", 256, 210, kQ6_K}, {15, "Q8_K", 256, 0, {}},      {16, "IQ2_XXS", 256, 0, {}},
-    {17, "IQ2_XS", 256, 0, {}},    {18, "IQ3_XXS", 256, 0, {}},   {19, "IQ1_S", 256, 0, {}},
-    {20, "IQ4_NL", 32, 0, {}},     {21, "IQ3_S", 256, 0, {}},     {22, "IQ2_S", 256, 0, {}},
-    {23, "IQ4_XS", 256, 0, {}},    {24, "I8", 1, 1, kI8},         {25, "I16", 1, 2, kI16},
-    {26, "I32", 1, 4, kI32},       {27, "I64", 1, 8, kI64},       {28, "F64", 1, 8, kF64},
-    {29, "IQ1_M", 256, 0, {}},     {30, "BF16", 1, 2, kBf16},     {34, "TQ1_0", 256, 0, {}},
-    {35, "TQ2_0", 256, 0, {}},     {39, "MXFP4", 32, 0, {}},      {40, "NVFP4", 64, 0, {}},
-    {41, "Q1_0", 128, 0, {}},
+    {0, "F32", 1, 4, kF32},
+    {1, "F16", 1, 2, kF16},
+    {2, "Q4_0", 32, 18, kQ4_0},
+    {3, "Q4_1", 32, 20, kQ4_1},
+    {6, "Q5_0", 32, 22, kQ5_0},
+    {7, "Q5_1", 32, 24, kQ5_1},
+    {8, "Q8_0", 32, 34, kQ8_0},
+    {9, "Q8_1", 32, 0, {}},
+    {10, "Q2_K", 256, 84, kOpaque<84>},
+    {11, "Q3_K", 256, 110, kOpaque<110>},
+    {12, "Q4_K", 256, 144, kQ4_K},
+    {13, "Q5_K", 256, 176, kQ5_K},
+    {14, "Q6_K", 256, 210, kQ6_K},
+    {15, "Q8_K", 256, 292, kOpaque<292>},
+    {16, "IQ2_XXS", 256, 66, kOpaque<66>},
+    {17, "IQ2_XS", 256, 74, kOpaque<74>},
+    {18, "IQ3_XXS", 256, 98, kOpaque<98>},
+    {19, "IQ1_S", 256, 50, kOpaque<50>},
+    {20, "IQ4_NL", 32, 18, kIq4_Nl},
+    {21, "IQ3_S", 256, 110, kOpaque<110>},
+    {22, "IQ2_S", 256, 82, kOpaque<82>},
+    {23, "IQ4_XS", 256, 136, kOpaque<136>},
+    {24, "I8", 1, 1, kI8},
+    {25, "I16", 1, 2, kI16},
+    {26, "I32", 1, 4, kI32},
+    {27, "I64", 1, 8, kI64},
+    {28, "F64", 1, 8, kF64},
+    {29, "IQ1_M", 256, 56, kOpaque<56>},
+    {30, "BF16", 1, 2, kBf16},
+    {34, "TQ1_0", 256, 54, kOpaque<54>},
+    {35, "TQ2_0", 256, 66, kOpaque<66>},
+    {39, "MXFP4", 32, 17, kMxfp4},
+    {40, "NVFP4", 64, 36, kOpaque<36>},
+    {41, "Q1_0", 128, 18, kOpaque<18>},
 };
 
 constexpr bool planes_fill_their_blocks() {

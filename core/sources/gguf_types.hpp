@@ -10,7 +10,8 @@
 namespace wcodec {
 
 // One part of a block that every block of a tensor has: its values, in the order of the elements they belong to.
-// Codes have the value that dequantization multiplies: Q4_0 −8…7, Q4_1 0…15, Q6_K −32…31.
+// Codes have the value that dequantization multiplies (Q4_0 −8…7, Q4_1 0…15, Q6_K −32…31), or, in IQ4_NL and MXFP4, are
+// the index of it in a table.
 struct GgufPlane {
   sv suffix;  // appended to the tensor's name: ".codes", ".scales"; empty for a type that is one plane
   DType dtype;
@@ -27,7 +28,7 @@ struct GgufType {
   u32 id;
   sv name;
   int block;        // elements a block; 1 for plain types
-  int block_bytes;  // 0: known by name only, cannot be read
+  int block_bytes;  // 0: known by name only, cannot be read (Q8_1, which no file holds)
   std::span<const GgufPlane> planes;
 };
 

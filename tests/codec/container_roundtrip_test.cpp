@@ -240,7 +240,8 @@ TEST_F(Shards, AMissingShardIsNamed) {
 
 // --- GGUF -----------------------------------------------------------------------------------------------------
 
-constexpr u32 kGgufTypes[] = {0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 24, 25, 26, 27, 28, 30};
+constexpr u32 kGgufTypes[] = {0,  1,  2,  3,  6,  7,  8,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+                              20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 34, 35, 39, 40, 41};
 
 // Every readable type, with bytes of metadata before, gaps of padding that is not zero between, and a tail.
 std::string varied_gguf() {

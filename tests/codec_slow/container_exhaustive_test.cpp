@@ -46,7 +46,7 @@ int in_child(u64 address_space, const std::function<void()>& body) {
 TEST(ContainerExhaustive, EveryBitFlipAndTruncationOf64KiB) {
   const TestDirectory directory;
   std::vector<MadeTensor> tensors;
-  for (u64 i = 0; i < 12; ++i) {
+  for (u64 i = 0; i < 15; ++i) {
     tensors.push_back({fmt::format("layers.{}.bf16", i), "BF16", {40, 24}, weight_bytes(DType::bf16, 960, i)});
     tensors.push_back({fmt::format("layers.{}.int8", i), "I8", {50, 73}, weight_bytes(DType::int8, 3650, i)});
   }
@@ -55,7 +55,7 @@ TEST(ContainerExhaustive, EveryBitFlipAndTruncationOf64KiB) {
   options.threads = 1;
   encode_checkpoint(source, directory.path("0"), options);
   const std::string good = file_bytes(directory.path("0"));
-  ASSERT_NEAR(static_cast<double>(good.size()), 65536, 8192);
+  ASSERT_GE(good.size(), 65536u);
 
   // Children and not threads: memory allocators of many threads would only wait for each other.
   const unsigned workers = std::max(1u, std::thread::hardware_concurrency());

@@ -32,7 +32,9 @@ TEST_P(EveryGgufType, PackingUndoesUnpacking) {
 }
 
 INSTANTIATE_TEST_SUITE_P(GgufTypes, EveryGgufType,
-                         ::testing::Values(0u, 1u, 2u, 3u, 6u, 7u, 8u, 12u, 13u, 14u, 24u, 25u, 26u, 27u, 28u, 30u),
+                         ::testing::Values(0u, 1u, 2u, 3u, 6u, 7u, 8u, 10u, 11u, 12u, 13u, 14u, 15u, 16u, 17u, 18u, 19u,
+                                           20u, 21u, 22u, 23u, 24u, 25u, 26u, 27u, 28u, 29u, 30u, 34u, 35u, 39u, 40u,
+                                           41u),
                          [](const auto& p) { return std::string(find_gguf_type(p.param)->name); });
 
 }  // namespace
