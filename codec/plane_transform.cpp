@@ -16,25 +16,6 @@ namespace {
 
 using Block = std::array<i32, kBlockSize>;
 
-// body(block number, place of its first symbol in coding order, symbols between two of its rows)
-template <class Body>
-void for_each_block(const TileGrid& grid, const Body& body) {
-  if (grid.rows == 0 || grid.cols == 0) return;
-  std::size_t block = 0;
-  for (i64 tile = 0; tile < grid.tiles(); ++tile) {
-    const auto begin = static_cast<std::size_t>(grid.offset(tile));
-    const auto stride = static_cast<std::size_t>(grid.tile_cols(tile));
-    for (int r = 0; r + kBlockSide <= grid.tile_rows(tile); r += kBlockSide) {
-      for (int c = 0; c + kBlockSide <= grid.tile_cols(tile); c += kBlockSide)
-        body(block++, begin + static_cast<std::size_t>(r) * stride + static_cast<std::size_t>(c), stride);
-    }
-  }
-}
-
-std::size_t place(std::size_t first, std::size_t stride, std::size_t i) noexcept {
-  return first + i / kBlockSide * stride + i % kBlockSide;
-}
-
 i32 centred(u8 symbol, int bits) noexcept {
   const i32 half = 1 << (bits - 1);
   return (symbol ^ half) - half;
@@ -59,7 +40,7 @@ struct Candidate {
 
 void transform_block(const u8* residuals, std::size_t first, std::size_t stride, int bits, const Transform& row,
                      Block& block) noexcept {
-  for (std::size_t i = 0; i < block.size(); ++i) block[i] = centred(residuals[place(first, stride, i)], bits);
+  for (std::size_t i = 0; i < block.size(); ++i) block[i] = centred(residuals[block_place(first, stride, i)], bits);
   row.forward(block.data(), block.data());
 }
 
@@ -70,7 +51,7 @@ Candidate transform_all(std::span<const u8> residuals, const TileGrid& grid, int
     Block block;
     transform_block(residuals.data(), first, stride, bits, row, block);
     for (std::size_t i = 0; i < block.size(); ++i) {
-      out.symbols[place(first, stride, i)] = alphabet.symbol(block[i]);
+      out.symbols[block_place(first, stride, i)] = alphabet.symbol(block[i]);
       if (!alphabet.holds(block[i]))
         out.escape_bytes[index] = static_cast<u8>(out.escape_bytes[index] + varint_size(alphabet.escaped(block[i])));
     }
@@ -113,8 +94,8 @@ class Chooser {
     for_each_block(grid_, [&](std::size_t block, std::size_t first, std::size_t stride) {
       const u8* const from = symbols(chosen[block]);
       for (std::size_t i = 0; i < kBlockSize; ++i) {
-        --counts[residuals_[place(first, stride, i)]];
-        ++counts[from[place(first, stride, i)]];
+        --counts[residuals_[block_place(first, stride, i)]];
+        ++counts[from[block_place(first, stride, i)]];
       }
     });
     return counts;
@@ -136,7 +117,7 @@ class Chooser {
       for (std::size_t c = 0; c < candidates_.size(); ++c) {
         const u8* const from = symbols(c);
         u64 cost = choice_costs[c] + (u64{8} << kCostFractionBits) * escape_bytes(c, block);
-        for (std::size_t i = 0; i < kBlockSize; ++i) cost += costs[from[place(first, stride, i)]];
+        for (std::size_t i = 0; i < kBlockSize; ++i) cost += costs[from[block_place(first, stride, i)]];
         if (cost < least) {
           least = cost;
           chosen[block] = static_cast<u8>(c);
@@ -161,24 +142,21 @@ class Chooser {
 
 }  // namespace
 
-u64 block_count(const TileGrid& grid) noexcept {
-  if (grid.rows == 0 || grid.cols == 0) return 0;
-  // Blocks down a column of tiles times blocks across a row of them: tiles of one row are equally high.
-  const auto along = [](i64 size, i64 tile) {
-    return static_cast<u64>(size / tile * (tile / kBlockSide) + size % tile / kBlockSide);
-  };
-  return along(grid.rows, grid.shape.rows) * along(grid.cols, grid.shape.cols);
-}
-
 int transform_bits(const TransformSet& set) noexcept {
   return std::max(1, static_cast<int>(std::bit_width(set.rows.size() - 1)));
+}
+
+std::vector<u8> choose_transforms(std::span<const u8> residuals, const TileGrid& grid, int bits,
+                                  const TransformSet& set) {
+  if (set.rows.size() == 1) return {};
+  return Chooser(residuals, grid, bits, set).choose();
 }
 
 TransformedPlane transform_plane(std::span<const u8> residuals, const TileGrid& grid, int bits,
                                  const TransformSet& set) {
   TransformedPlane out;
   out.symbols.assign(residuals.begin(), residuals.end());
-  if (set.rows.size() > 1) out.transform_of_block = Chooser(residuals, grid, bits, set).choose();
+  out.transform_of_block = choose_transforms(residuals, grid, bits, set);
   const Alphabet alphabet{bits};
   ByteWriter escapes;
   for_each_block(grid, [&](std::size_t index, std::size_t first, std::size_t stride) {
@@ -187,7 +165,7 @@ TransformedPlane transform_plane(std::span<const u8> residuals, const TileGrid& 
     Block block;
     transform_block(residuals.data(), first, stride, bits, row, block);
     for (std::size_t i = 0; i < block.size(); ++i) {
-      out.symbols[place(first, stride, i)] = alphabet.symbol(block[i]);
+      out.symbols[block_place(first, stride, i)] = alphabet.symbol(block[i]);
       if (!alphabet.holds(block[i])) escapes.varint(alphabet.escaped(block[i]));
     }
   });
@@ -205,7 +183,7 @@ void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const Trans
     if (row.id == Identity::kId) return;
     Block block;
     for (std::size_t i = 0; i < block.size(); ++i) {
-      const u8 symbol = symbols[place(first, stride, i)];
+      const u8 symbol = symbols[block_place(first, stride, i)];
       if (symbol != alphabet.escape()) {
         block[i] = centred(symbol, bits);
         continue;
@@ -220,7 +198,7 @@ void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const Trans
     for (std::size_t i = 0; i < block.size(); ++i) {
       if (block[i] < -alphabet.half() || block[i] >= alphabet.half())
         throw Error(ErrorKind::corrupt, fmt::format("transform: block {} has a residual out of range", index));
-      symbols[place(first, stride, i)] = static_cast<u8>(block[i] & ((1 << bits) - 1));
+      symbols[block_place(first, stride, i)] = static_cast<u8>(block[i] & ((1 << bits) - 1));
     }
   });
 }

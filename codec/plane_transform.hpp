@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "codec/transform_blocks.hpp"
 #include "core/bytes.hpp"
 #include "core/tile.hpp"
 #include "transforms/registry.hpp"
@@ -23,17 +24,17 @@ struct TransformedPlane {
   std::vector<u64> symbol_counts;
 };
 
-// Whole 8 × 8 blocks in the tiles of a grid, which may be empty.
-u64 block_count(const TileGrid& grid) noexcept;
-
 // Width of the side stream that names the transform of each block.
 int transform_bits(const TransformSet& set) noexcept;
 
-// Chooses and transforms. The rate probe: bits of each block's symbols under the plane's own counts (½ added to each,
-// costs in 1/65536 bit), a byte for each byte of escapes; counts are then rebuilt from what was chosen, the choice
-// itself is priced by how often it was made, and every block chooses once more. Ties go to the first in the set. Where
-// all that is not below the residuals' entropy in sum and identity is in the set, every block is left as it is.
-// Memory: a byte a weight for each transform.
+// The transform of each block, nothing if the set has one. The rate probe: bits of each block's symbols under the
+// plane's own counts (½ added to each, costs in 1/65536 bit), a byte for each byte of escapes; counts are then rebuilt
+// from what was chosen, the choice itself is priced by how often it was made, and every block chooses once more. Ties
+// go to the first in the set. Where all that is not below the residuals' entropy in sum and identity is in the set,
+// every block is left as it is. Memory: a byte a weight for each transform.
+std::vector<u8> choose_transforms(std::span<const u8> residuals, const TileGrid& grid, int bits,
+                                  const TransformSet& set);
+// Chooses and transforms.
 TransformedPlane transform_plane(std::span<const u8> residuals, const TileGrid& grid, int bits,
                                  const TransformSet& set);
 

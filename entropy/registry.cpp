@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/error.hpp"
+#include "entropy/bitplane_coder.hpp"
 #include "entropy/prefix_coder.hpp"
 #include "entropy/rans_coder.hpp"
 #include "entropy/raw_coder.hpp"
@@ -16,7 +17,7 @@ namespace wcodec {
 namespace {
 
 std::vector<const EntropyCoder*>& rows() noexcept {
-  static std::vector<const EntropyCoder*> all = {&kRawCoder, &kRansCoder, &kPrefixCoder, &kZstdCoder};
+  static std::vector<const EntropyCoder*> all = {&kRawCoder, &kRansCoder, &kPrefixCoder, &kZstdCoder, &kBitplaneCoder};
   return all;
 }
 

@@ -89,6 +89,25 @@ constexpr double worst_error(const std::array<Rotation, N>& rotations, bool inve
   return worst;
 }
 
+// |A| of the inverse pass without its rounding, which is linear: entry 8·n + k is how far value n moves when
+// coefficient k moves by 1.
+template <std::size_t N>
+constexpr std::array<double, kBlockSize> inverse_gains(const std::array<Rotation, N>& rotations,
+                                                       const std::array<Output, kBlockSide>& outputs) noexcept {
+  std::array<double, kBlockSize> gains{};
+  for (std::size_t k = 0; k < kBlockSide; ++k) {
+    std::array<double, kBlockSide> x{};
+    x[outputs[k].slot] = 1;
+    for (std::size_t r = N; r-- > 0;) {
+      const auto steps = lifting_steps(rotations[r]);
+      for (std::size_t s = steps.size(); s-- > 0;)
+        x[steps[s].target] -= static_cast<double>(steps[s].factor) / (1 << kLiftingBits) * x[steps[s].source];
+    }
+    for (std::size_t n = 0; n < kBlockSide; ++n) gains[kBlockSide * n + k] = x[n] < 0 ? -x[n] : x[n];
+  }
+  return gains;
+}
+
 // One pass over the columns of an 8 × 8 block, all eight at once: rows of the block are the values that are rotated.
 template <std::size_t N>
 WC_HD constexpr void lift_columns(const std::array<Rotation, N>& rotations,

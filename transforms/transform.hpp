@@ -21,15 +21,26 @@ concept BlockTransform = requires {
   { T::kOutputs } -> std::convertible_to<std::array<Output, kBlockSide>>;
 };
 
-// A rounding errs by ½ at most, and the constants by 2^-16 of a value: 1.5·10^3 on the way forward, 1.3·10^4 on the way
-// back from whatever coefficients.
-inline constexpr double kForwardStepError = 0.5 + 1.5e3 / 65536, kInverseStepError = 0.5 + 1.3e4 / 65536;
+// A rounding errs by ½ at most, and the constants by 2^-16 of a value, which is below 1.5·10^3 on the way forward.
+inline constexpr double kForwardStepError = 0.5 + 1.5e3 / 65536;
 
 // Largest absolute difference of one pass to exact arithmetic.
 template <BlockTransform T>
 inline constexpr double kForwardError = worst_error(T::kRotations, false, kForwardStepError);
+
+// Largest absolute difference that rounding makes to the inverse of a block: that of the first pass goes through the
+// second, then comes that of the second.
 template <BlockTransform T>
-inline constexpr double kInverseError = worst_error(T::kRotations, true, kInverseStepError);
+constexpr double inverse_rounding() noexcept {
+  const auto gains = inverse_gains(T::kRotations, T::kOutputs);
+  double widest = 0;
+  for (std::size_t n = 0; n < kBlockSide; ++n) {
+    double sum = 0;
+    for (std::size_t k = 0; k < kBlockSide; ++k) sum += gains[kBlockSide * n + k];
+    widest = sum > widest ? sum : widest;
+  }
+  return worst_error(T::kRotations, true, 0.5) * (widest + 1);
+}
 
 // block: 64 values, row-major, in −128…127. out: 64 coefficients within ±kMaxCoefficient. They may be the same memory.
 template <BlockTransform T>
@@ -59,8 +70,10 @@ struct Transform {
   sv help;
   void (*forward)(const i32* block, i32* out) noexcept;
   void (*inverse)(const i32* coefficients, i32* out) noexcept;
-  // Largest absolute difference of one pass to exact arithmetic, proven from the steps; 0 for the identity.
-  double forward_error, inverse_error;
+  // Proven from the steps; 0 for the identity. forward_error: largest absolute difference of one pass to exact
+  // arithmetic. inverse_rounding: of the inverse of a block to the linear map that its steps are without rounding.
+  double forward_error, inverse_rounding;
+  std::array<double, kBlockSize> inverse_gain;  // inverse_gains() of one pass
 };
 
 template <BlockTransform... T>
@@ -68,7 +81,7 @@ struct TransformList {
   static constexpr std::size_t kSize = sizeof...(T);
   static constexpr std::array<Transform, kSize> rows() noexcept {
     return {Transform{T::kName, T::kId, T::kHelp, &forward_block<T>, &inverse_block<T>, kForwardError<T>,
-                      kInverseError<T>}...};
+                      wcodec::inverse_rounding<T>(), inverse_gains(T::kRotations, T::kOutputs)}...};
   }
 };
 

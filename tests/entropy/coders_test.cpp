@@ -133,7 +133,8 @@ const char* const kSpecs[] = {"raw",
                               "prefix:low=4,chunk=4096",
                               "prefix:low=7",
                               "zstd",
-                              "zstd:level=9"};
+                              "zstd:level=9",
+                              "bitplanes"};
 
 class EveryCoder : public ::testing::TestWithParam<const char*> {};
 

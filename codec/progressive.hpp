@@ -1,0 +1,42 @@
+// A quantized tensor by bit planes from the top, so that any prefix of the planes is a tensor: of all weights at once,
+// with a bound on what each of them is off, and the exact one at the end. Words are integers of at most 8 bits, taken
+// as they are (no prediction: nothing drifts) or as coefficients of 8 × 8 blocks. Layout: docs/format.md.
+#pragma once
+
+#include <vector>
+
+#include "codec/tensor_codec.hpp"
+#include "transforms/bitplanes.hpp"
+
+namespace wcodec {
+
+struct ProgressiveOptions {
+  BitOrder order = BitOrder::sign_magnitude;
+  TransformSet transforms = identity_transform();
+};
+
+struct ProgressiveRecord {
+  std::vector<u8> bytes;
+  Ledger ledger;                   // ledger.total() == bytes.size()
+  std::vector<u64> prefix_bytes;   // prefix_bytes[k]: bytes that the first k planes need, k = 0 … planes
+  std::vector<u32> largest_error;  // of any word after k planes, in units of a word; 0 at the end
+};
+
+// Throws Error{unsupported} for floats and for words of more than 8 bits.
+ProgressiveRecord encode_progressive(const QuantizedTensor& tensor, const ProgressiveOptions& options = {});
+
+struct ProgressiveTensor {
+  QuantizedTensor tensor;  // words as good as the planes allow, scales as stored
+  u32 bound = 0;           // no word is off by more, in units of a word: times its scale for a weight
+  int planes = 0, all_planes = 0;
+};
+
+inline constexpr int kAllPlanes = -1;
+
+// From the first `planes` planes, or from all that are whole in `prefix` (kAllPlanes). The bound is the smaller of what
+// the record says and of what follows from the planes themselves: half a step of what is hidden, through the gain of
+// the inverse transform, plus what its rounding can do. Throws Error{corrupt | truncated | unsupported | limit}; the
+// bytes of a plane are checked before they are read.
+ProgressiveTensor decode_progressive(Bytes prefix, int planes = kAllPlanes, u64 max_weights = kDefaultWeightLimit);
+
+}  // namespace wcodec

@@ -1,0 +1,139 @@
+#include "entropy/bit_plane.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "entropy/chunked_stream.hpp"
+
+namespace wcodec {
+namespace {
+
+constexpr u8 kStoredRaw = 0xff;  // on the wire, in the place of the level
+constexpr int kMaxLevel = 7, kPrecision = 12;
+
+using BitCounts = std::array<u32, 2>;
+
+u32 merged(const BitPlaneContext& context, u32 prefix, int level) noexcept {
+  if (context.merge == BitPlaneContext::Merge::top_bits) return prefix >> (context.known - level);
+  return std::min(prefix, (u32{1} << level) - 1);
+}
+
+int max_level(const BitPlaneContext& context) noexcept { return std::min(context.known, kMaxLevel); }
+
+// Symbols that a table codes at no cost do not need one.
+constexpr FrequencyTable unused_table() noexcept {
+  FrequencyTable table;
+  table.precision = kPrecision;
+  table.frequency[0] = 1 << kPrecision;
+  for (std::size_t s = 1; s < table.start.size(); ++s) table.start[s] = 1 << kPrecision;
+  return table;
+}
+
+bool is_constant(const FrequencyTable& table) noexcept {
+  return table.frequency[0] == 1 << kPrecision || table.frequency[1] == 1 << kPrecision;
+}
+
+struct Model {
+  int level = 0;
+  std::vector<FrequencyTable> tables;  // of each context
+  std::vector<u8> packed;
+  double bits = 0;  // of all symbols, as the tables imply
+};
+
+Model make_model(const BitPlaneContext& context, const std::vector<BitCounts>& of_prefix, int level) {
+  std::vector<BitCounts> counts(std::size_t{1} << level);
+  for (u32 prefix = 0; prefix < of_prefix.size(); ++prefix) {
+    for (std::size_t bit = 0; bit < 2; ++bit) counts[merged(context, prefix, level)][bit] += of_prefix[prefix][bit];
+  }
+  Model model;
+  model.level = level;
+  BitWriter packed;
+  for (const BitCounts& count : counts) {
+    const bool occurs = count[0] + count[1] > 0;
+    model.tables.push_back(occurs ? write_table(count, kPrecision, packed) : unused_table());
+    if (occurs) model.bits += implied_bits(count, model.tables.back());
+  }
+  model.packed = packed.finish();
+  return model;
+}
+
+std::vector<u8> contexts_of(const BitPlaneContext& context, int level) {
+  std::vector<u8> contexts(context.prefixes.size());
+  for (std::size_t i = 0; i < contexts.size(); ++i)
+    contexts[i] = static_cast<u8>(merged(context, context.prefixes[i], level));
+  return contexts;
+}
+
+StreamLayout layout_of(u64 count, int log2_chunk) noexcept { return {count, 1, 0, 0, log2_chunk}; }
+
+void write_raw_bits(Bytes bits, LedgerWriter& out) {
+  BitWriter packed;
+  for (const u8 bit : bits) packed.put(bit, 1);
+  out.append(LedgerEntry::payload, packed.finish());
+}
+
+// Not inlined: GCC 12 would warn of an overflow in the first growth of an empty writer, where there is none.
+[[gnu::noinline]] void write_coded(Bytes bits, const BitPlaneContext& context, const Model& model, LedgerWriter& out) {
+  out.write(LedgerEntry::header, static_cast<u8>(model.level));
+  out.append(LedgerEntry::table, model.packed);
+  if (std::all_of(model.tables.begin(), model.tables.end(), is_constant)) return;
+  const int log2_chunk = choose_log2_chunk(kAutomaticChunk, model.bits / static_cast<double>(bits.size()));
+  out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
+  const std::vector<u8> contexts = contexts_of(context, model.level);
+  const RansEncodeTables encoder(model.tables);
+  encode_chunks(bits, contexts.data(), layout_of(bits.size(), log2_chunk), StreamEncoder(encoder), out);
+}
+
+}  // namespace
+
+void write_bit_plane(Bytes bits, const BitPlaneContext& context, LedgerWriter& out) {
+  if (bits.empty()) return;
+  std::vector<BitCounts> of_prefix(std::size_t{1} << context.known);
+  for (std::size_t i = 0; i < bits.size(); ++i) ++of_prefix[context.prefixes[i]][bits[i]];
+  Model best = make_model(context, of_prefix, 0);
+  for (int level = 1; level <= max_level(context); ++level) {
+    Model model = make_model(context, of_prefix, level);
+    const auto cost = [](const Model& m) { return m.bits + 8.0 * static_cast<double>(m.packed.size()); };
+    if (cost(model) < cost(best)) best = std::move(model);
+  }
+  LedgerWriter coded(out.dry());
+  write_coded(bits, context, best, coded);
+  if (coded.ledger().total() <= (bits.size() + 7) / 8) {
+    out.append_all(coded);
+  } else {
+    out.write(LedgerEntry::header, kStoredRaw);
+    write_raw_bits(bits, out);
+  }
+}
+
+void read_bit_plane(ByteReader& in, const BitPlaneContext& context, MutBytes bits) {
+  if (bits.empty()) return;
+  const u8 level = in.read<u8>("bit plane");
+  if (level == kStoredRaw) {
+    ByteReader stored(in.take((bits.size() + 7) / 8, "bits of a plane"));
+    BitReader packed(stored);
+    for (u8& bit : bits) bit = static_cast<u8>(packed.get(1));
+    packed.finish();
+    return;
+  }
+  if (level > max_level(context)) throw Error(ErrorKind::corrupt, "bit plane: unknown kind of contexts");
+  const std::vector<u8> contexts = contexts_of(context, level);
+  std::array<bool, std::size_t{1} << kMaxLevel> occurs{};
+  for (const u8 c : contexts) occurs[c] = true;
+  std::vector<FrequencyTable> tables;
+  BitReader packed(in);
+  for (std::size_t c = 0; c < std::size_t{1} << level; ++c)
+    tables.push_back(occurs[c] ? read_table(1, kPrecision, packed) : unused_table());
+  packed.finish();
+  if (std::all_of(tables.begin(), tables.end(), is_constant)) {
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = tables[contexts[i]].frequency[0] == 0 ? 1 : 0;
+    return;
+  }
+  const StreamLayout layout = layout_of(bits.size(), read_log2_chunk(in));
+  const ChunkIndex index = read_chunk_index(in, layout);
+  const RansDecodeTables decoder(tables);
+  decode_chunks(index, layout, 0, layout.chunks(), contexts.data(), StreamDecoder(decoder), bits.data());
+}
+
+}  // namespace wcodec

@@ -1,0 +1,32 @@
+// One bit of each of many symbols, coded by what is known of the symbol: the bits above it, which are coded already.
+// Coding all planes from the top this way costs what coding whole symbols costs, by the chain rule of entropy, but for
+// tables; and whoever stops after some planes has the top bits of everything.
+//
+// The bits above are merged into at most 128 contexts. How far is chosen for each plane by what bits and tables cost,
+// and so is whether to code at all.
+#pragma once
+
+#include <span>
+
+#include "core/ledger_writer.hpp"
+
+namespace wcodec {
+
+// What bits are coded under: prefixes[i] < 2^known are the bits above bit i, `known` ≤ 15 of them.
+struct BitPlaneContext {
+  // How prefixes become fewer: by their top bits alone, or by treating all from some value on alike (magnitudes: zero,
+  // small, large).
+  enum class Merge : u8 { top_bits, cap };
+
+  std::span<const u16> prefixes;
+  int known;
+  Merge merge;
+};
+
+// `bits` are 0 or 1, as many as there are prefixes. Nothing is written for none. In dry mode the ledger grows by what
+// would be.
+void write_bit_plane(Bytes bits, const BitPlaneContext& context, LedgerWriter& out);
+// Inverse. Throws Error{corrupt | truncated}.
+void read_bit_plane(ByteReader& in, const BitPlaneContext& context, MutBytes bits);
+
+}  // namespace wcodec

@@ -1,0 +1,9 @@
+// Symbols by bit planes from the top, each bit under the bits above it (bit_plane.hpp): what the order of a progressive
+// stream costs against whole symbols.
+#pragma once
+
+#include "entropy/entropy_coder.hpp"
+
+namespace wcodec {
+extern const EntropyCoder kBitplaneCoder;
+}
