@@ -9,7 +9,7 @@ from pathlib import Path
 from .measure import Figures, Key
 
 ABSOLUTE_TOLERANCE = 1e-9  # bits a weight, or a ratio; counts and bytes must be equal
-KEY_COLUMNS = ("tensor", "quantizer", "tile", "modes", "coder")
+KEY_COLUMNS = ("tensor", "quantizer", "tile", "modes", "coder", "transform")
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -20,8 +20,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def key_of(row: dict[str, str]) -> Key:
     """The cell that a row speaks of."""
-    tensor, quantizer, tile, modes, coder = (row[column] for column in KEY_COLUMNS)
-    return tensor, quantizer, tile, modes, coder
+    # Files without a column for the transform have it behind the modes.
+    modes, _, behind = row["modes"].partition(";transform=")
+    row = {"transform": behind or "identity"} | row | {"modes": modes}
+    tensor, quantizer, tile, modes, coder, transform = (row[column] for column in KEY_COLUMNS)
+    return tensor, quantizer, tile, modes, coder, transform
 
 
 def differences(expected: dict[Key, Figures], results: Path) -> list[str]:

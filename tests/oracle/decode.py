@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .frequency import normalise, weight
+from .transform import IDS, block_places, inverse
 
 
 class Reader:
@@ -171,6 +172,16 @@ def read_residuals(reader: Reader, coder: int, count: int, bits: int) -> list[in
     return read_packed(reader, count, bits)
 
 
+def read_coefficients(reader: Reader, symbols: np.ndarray, bits: int) -> np.ndarray:
+    """Coefficients of a block of symbols (8, 8): those that escape follow in the record."""
+    half = 1 << bits - 1
+    out = (symbols ^ half) - half
+    for r, c in np.argwhere(symbols == half):
+        escaped = reader.varint()
+        out[r, c] = (half + escaped // 2) * (-1 if escaped % 2 else 1)
+    return out
+
+
 def guess(x: np.ndarray, r: int, c: int, mode: int, zero: int) -> int:
     """What a predictor expects at (r, c) of a tile whose symbols before it are known."""
     if mode == 0 or (r == 0 and c == 0):
@@ -188,7 +199,9 @@ def decode(content: bytes) -> Record:
     assert reader.take(5) == b"WCT0\0"
     bits, _, number, exponent_bits, _ = reader.take(5)
     rows, cols, tile_rows, tile_cols = (reader.varint() for _ in range(4))
-    assert reader.u8() == 0
+    count = reader.u8()
+    names = [{id_: name for name, id_ in IDS.items()}[id_] for id_ in reader.take(count)] or ["identity"]
+    places = block_places((rows, cols), (tile_rows, tile_cols))
     coder = reader.u8()
     modes = [reader.take(2)[0] for _ in range(reader.u8())]
     scale_size = reader.varint()
@@ -201,7 +214,14 @@ def decode(content: bytes) -> Record:
         chosen = [0] * len(origins)
         if len(modes) > 1:
             chosen = read_side_stream(reader, len(origins), max(1, (len(modes) - 1).bit_length()))
-        residuals = iter(read_residuals(reader, coder, rows * cols, width))
+        of_block = [0] * len(places)
+        if len(names) > 1 and of_block:
+            of_block = read_side_stream(reader, len(places), max(1, (len(names) - 1).bit_length()))
+        coded = np.array(read_residuals(reader, coder, rows * cols, width), np.int64)
+        for at, name in zip(places, (names[index] for index in of_block), strict=True):
+            if name != "identity":
+                coded[at] = inverse(name, read_coefficients(reader, coded[at], width)) % (1 << width)
+        residuals = iter(coded.tolist())
         symbols = np.zeros((rows, cols), np.int64)
         for (row, col), mode in zip(origins, chosen, strict=True):
             tile = symbols[row : row + tile_rows, col : col + tile_cols]

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import coder as coders
 from . import predict, side_stream
+from . import transform as transforms
 from .bits import varint
 from .coder import Piece
 from .quantize import Quantized
@@ -17,7 +18,6 @@ LEDGER = (
     *("payload", "table", "mode", "transform", "param", "context"),
     *("state", "index", "scale", "header", "padding", "crc"),
 )
-IDENTITY = 0
 
 
 def assemble(
@@ -25,24 +25,31 @@ def assemble(
     tile: tuple[int, int],
     modes: tuple[str, ...],
     coder: str,
+    transform: str,
     chosen: list[np.ndarray],
+    transformed: list[transforms.Transformed],
     coded: list[list[Piece]],
 ) -> list[Piece]:
     """The pieces of a record in the order of the file.
 
-    ``chosen``: for each plane the mode of each tile, an index into ``modes``, shape (tiles,); ``coded``: for each plane
+    ``chosen``: for each plane the mode of each tile, an index into ``modes``, shape (tiles,); ``transformed``: its
+    symbols through ``transform``; ``coded``: for each plane
     what the coder made of its residuals.
     """
     form = quantized.format
     header = b"WCT0" + bytes([0, form.bits, form.memory_bytes, form.number, form.exponent_bits, form.mantissa_bits])
     header += b"".join(varint(n) for n in (*quantized.planes[0].symbols.shape, *tile))
-    header += bytes([IDENTITY, coders.IDS[coder], len(modes)])
+    names = transforms.SETS[transform]
+    header += bytes([0] if names == ("identity",) else [len(names), *(transforms.IDS[name] for name in names)])
+    header += bytes([coders.IDS[coder], len(modes)])
     header += b"".join(bytes([predict.IDS[mode], 0]) for mode in modes)
     pieces: list[Piece] = [("header", header + varint(len(quantized.scales)))]
-    for of_tile, of_plane in zip(chosen, coded, strict=True):
+    for of_tile, blocks, of_plane in zip(chosen, transformed, coded, strict=True):
         if len(modes) > 1:
             pieces.append(("mode", side_stream.write(of_tile, max(1, (len(modes) - 1).bit_length()))))
-        pieces += of_plane
+        if len(names) > 1:
+            pieces.append(("transform", side_stream.write(blocks.of_block, max(1, (len(names) - 1).bit_length()))))
+        pieces += [*of_plane, ("payload", blocks.escapes)]
     pieces.append(("scale", quantized.scales))
     before = b"".join(content for _, content in pieces)
     return [*pieces, ("crc", struct.pack("<I", zlib.crc32(before)))]

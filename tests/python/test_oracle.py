@@ -25,6 +25,7 @@ from oracle.measure import Figures, Key, measure
 from oracle.predict import choose_modes, coding_order, residuals, symbol_costs
 from oracle.quantize import QUANTIZERS, Plane, Quantized, WordFormat
 from oracle.record import assemble
+from oracle.transform import SETS, Transformed, forward, inverse
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "checkpoints" / "wcodec-ref-2m" / "model.safetensors"
@@ -45,7 +46,15 @@ def command(build_dir: Path) -> Path:
 
 
 def run_wcodec(
-    command: Path, model: Path, out: Path, *, tile: str, coders: list[str], min_dim: int, include: str = "*"
+    command: Path,
+    model: Path,
+    out: Path,
+    *,
+    tile: str,
+    coders: list[str],
+    min_dim: int,
+    include: str = "*",
+    transforms: tuple[str, ...] = ("identity",),
 ) -> Path:
     """The results folder of an experiment over all quantizers and mode sets of this file. JSON is YAML."""
     experiment = {
@@ -57,6 +66,7 @@ def run_wcodec(
             "quantizer": list(QUANTIZERS),
             "tile": [tile],
             "modes": [list(modes) for modes in MODE_SETS],
+            "transform": list(transforms),
             "coder": coders,
         },
         "baselines": [],
@@ -71,13 +81,20 @@ def run_wcodec(
 
 
 def measure_file(
-    model: Path, *, tile: tuple[int, int], coders: list[str], min_dim: int, only: str | None = None
+    model: Path,
+    *,
+    tile: tuple[int, int],
+    coders: list[str],
+    min_dim: int,
+    only: str | None = None,
+    transforms: tuple[str, ...] = ("identity",),
 ) -> dict[Key, Figures]:
     """The oracle's figures for the same cells."""
     expected: dict[Key, Figures] = {}
     for tensor in read_matrices(model, min_dim):
         if only in (None, tensor.name):
-            expected |= measure(tensor, list(QUANTIZERS), tile, MODE_SETS, coders)
+            for transform in transforms:
+                expected |= measure(tensor, list(QUANTIZERS), tile, MODE_SETS, coders, transform)
     return expected
 
 
@@ -145,6 +162,20 @@ def test_edge_cases(command: Path, tmp_path: Path) -> None:
         assert differences(expected, results) == []
 
 
+def test_transforms(command: Path, tmp_path: Path) -> None:
+    write_f32(tmp_path / "edges.safetensors", edge_cases())
+    options = {"coders": [RANS, RAW], "min_dim": 1, "transforms": tuple(SETS)}
+    for tile, name in (((16, 16), "16x16"), ((12, 50), "12x50")):
+        results = run_wcodec(command, tmp_path / "edges.safetensors", tmp_path / name, tile=name, **options)
+        assert differences(measure_file(tmp_path / "edges.safetensors", tile=tile, **options), results) == []
+
+
+def test_transforms_of_the_reference_model(command: Path, tmp_path: Path) -> None:
+    options = {"coders": [RANS], "min_dim": 64, "transforms": tuple(SETS)}
+    results = run_wcodec(command, MODEL, tmp_path / "out", tile="16x16", include=ONE_TENSOR, **options)
+    assert differences(measure_file(MODEL, tile=(16, 16), only=ONE_TENSOR, **options), results) == []
+
+
 def test_one_altered_weight_is_noticed(command: Path, tmp_path: Path) -> None:
     """The sign of one weight is flipped: the oracle's figures of the file as it was must no longer agree."""
     altered = tmp_path / "altered.safetensors"
@@ -172,9 +203,10 @@ def test_the_record_that_the_document_prints() -> None:
     plane = Plane("symbols", 8, 128, np.array([[129, 130], [131, 132]]))
     quantized = Quantized(WordFormat(8, 1, number=1), [plane], b"")
     coded = [[("payload", bytes([1, 2, 3, 4]))]]
-    pieces = assemble(quantized, (16, 16), ("none",), RAW, [np.zeros(1, np.int64)], coded)
+    nothing = Transformed(np.zeros(0, np.int64), np.zeros(0, np.int64), b"")
+    pieces = assemble(quantized, (16, 16), ("none",), RAW, "identity", [np.zeros(1, np.int64)], [nothing], coded)
     text = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
-    example = text[text.index("```\n") + 4 : text.rindex("```")]
+    example = text[text.index("## A record byte by byte") :].split("```")[1].removeprefix("\n")
     digits = "".join(line.split("   ")[0] for line in example.splitlines())
     assert b"".join(content for _, content in pieces) == bytes.fromhex(digits)
 
@@ -265,13 +297,33 @@ def test_streams_decode(count: int) -> None:
         assert reader.at == len(reader.content)
 
 
+@pytest.mark.parametrize("name", ["dct8", "adst8"])
+def test_transforms_are_what_they_are_called(name: str) -> None:
+    """Integers stay within 6 of the transform by definition, and come back exactly."""
+    k, n = np.mgrid[:8, :8]
+    if name == "dct8":
+        matrix = 0.5 * np.cos((2 * n + 1) * k * np.pi / 16) * np.where(k == 0, np.sqrt(0.5), 1)
+    else:
+        matrix = 0.5 * np.sin((2 * n + 1) * (2 * k + 1) * np.pi / 32)
+    blocks = np.random.default_rng(4).integers(-128, 128, (200, 8, 8))
+    blocks[0], blocks[1] = -128, 127
+    coefficients = forward(name, blocks)
+    assert np.abs(coefficients - matrix @ blocks @ matrix.T).max() < 6
+    assert (inverse(name, coefficients) == blocks).all()
+
+
 def test_records_decode(tmp_path: Path) -> None:
     """What the oracle measures is a record that holds the tensor: a decoder that reads the document gets it back."""
     cases = {name: values for name, values in edge_cases().items() if values.size < 2000}
     write_f32(tmp_path / "edges.safetensors", cases)
     for tensor in read_matrices(tmp_path / "edges.safetensors", 1):
         quantized = {spec: quantize(tensor) for spec, quantize in QUANTIZERS.items()}
-        for key, figures in measure(tensor, list(QUANTIZERS), (16, 16), MODE_SETS, [RANS, RAW]).items():
+        cells = [
+            cell
+            for transform in SETS
+            for cell in measure(tensor, list(QUANTIZERS), (16, 16), MODE_SETS, [RANS, RAW], transform).items()
+        ]
+        for key, figures in cells:
             record, original = decode(figures.record), quantized[key[1]]
             assert record.scales == original.scales, key
             for plane, expected in zip(record.planes, original.planes, strict=True):
