@@ -108,8 +108,8 @@ void fail_each_allocation(Body body) {
   fail_each_allocation(std::move(body), [] {});
 }
 
-constexpr const char* kCoders[] = {"raw", "rans:tables=tile", "rans:tables=row-col-scale,contexts=8",
-                                   "rans:tables=best", "prefix"};
+constexpr const char* kCoders[] = {
+    "raw", "rans:tables=tile", "rans:tables=row-col-scale,contexts=8", "rans:tables=best", "prefix", "zstd"};
 
 TEST(FailingAllocations, EncodeTensor) {
   for (const DType dtype : {DType::int4, DType::bf16}) {

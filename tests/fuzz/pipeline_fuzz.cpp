@@ -18,6 +18,7 @@ constexpr const char* kCoders[] = {"raw",
                                    "rans:chunk=1024",
                                    "rans:tables=exponent",
                                    "rans:tables=best,contexts=64",
+                                   "zstd",
                                    "prefix",
                                    "prefix:low=0,chunk=1024",
                                    "prefix:low=3"};
