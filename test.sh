@@ -12,8 +12,8 @@ while [[ $# -gt 0 ]]; do
 usage: ./test.sh [--quick] [--no-asan] [--lint] [-k PATTERN]
 
 Installs what is missing, as quickstart.sh does, builds, and runs every test: formatting, layering, C++ (ctest), Python
-(pytest), these scripts, C++ once more under AddressSanitizer and UndefinedBehaviorSanitizer, and every fuzz target for a
-minute. A failed test does not stop the rest. Needs no GPU.
+(pytest), these scripts, C++ but for tests marked slow once more under AddressSanitizer and UndefinedBehaviorSanitizer, and
+every fuzz target for a minute. A failed test does not stop the rest. Needs no GPU.
 
   --quick        for every save: no sanitizers, no fuzzing, no tests marked slow
   --no-asan      without the sanitizer build and the fuzzing

@@ -230,7 +230,8 @@ ctest_run() {
   mkdir -p "$junit"
   local args=(--output-junit "$report" -j "$(nproc)")
   if [[ -n $pattern ]]; then args+=(--no-tests=ignore -R "$pattern"); else args+=(--no-tests=error); fi
-  [[ ${WCODEC_QUICK:-} == 1 ]] && args+=(-LE slow)
+  # What takes minutes would take an hour under sanitizers.
+  [[ ${WCODEC_QUICK:-} == 1 || $preset == asan ]] && args+=(-LE slow)
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
   ctest --preset "$preset" "${args[@]}" || status=$?
   note "$(tally "$report")"
