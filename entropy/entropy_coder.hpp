@@ -34,6 +34,7 @@ struct CoderOptions {
   int log2_chunk = 0;  // 0: chosen for each plane
   int low_bits = -1;   // prefix: uncoded bits of a symbol; −1: chosen for each plane
   int level = 3;       // zstd
+  int rate = 5;        // adaptive
 };
 
 // A row of the registry. `encode` in dry mode is its cost: `out.ledger()` grows by exactly what it would write.

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/error.hpp"
+#include "entropy/adaptive_coder.hpp"
 #include "entropy/bitplane_coder.hpp"
 #include "entropy/prefix_coder.hpp"
 #include "entropy/rans_coder.hpp"
@@ -17,7 +18,8 @@ namespace wcodec {
 namespace {
 
 std::vector<const EntropyCoder*>& rows() noexcept {
-  static std::vector<const EntropyCoder*> all = {&kRawCoder, &kRansCoder, &kPrefixCoder, &kZstdCoder, &kBitplaneCoder};
+  static std::vector<const EntropyCoder*> all = {&kRawCoder,  &kRansCoder,     &kPrefixCoder,
+                                                 &kZstdCoder, &kAdaptiveCoder, &kBitplaneCoder};
   return all;
 }
 

@@ -134,6 +134,9 @@ const char* const kSpecs[] = {"raw",
                               "prefix:low=7",
                               "zstd",
                               "zstd:level=9",
+                              "adaptive",
+                              "adaptive:context=previous,rate=4",
+
                               "bitplanes"};
 
 class EveryCoder : public ::testing::TestWithParam<const char*> {};
