@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "codec/checkpoint_codec.hpp"
+#include "codec/progressive.hpp"
 #include "codec/tensor_codec.hpp"
 #include "tests/codec/sample_tensor.hpp"
 #include "tests/core/file_bytes.hpp"
@@ -91,8 +92,8 @@ void coder_streams(const Path& folder, const std::vector<const char*>& coders) {
 
 void records(const Path& folder) {
   int count = 0;
-  for (const char* coder :
-       {"raw", "rans", "rans:tables=tile", "rans:tables=row-col-scale", "rans:tables=best", "prefix", "zstd"}) {
+  for (const char* coder : {"raw", "rans", "rans:tables=tile", "rans:tables=row-col-scale", "rans:tables=best",
+                            "prefix", "zstd", "bitplanes"}) {
     for (const DType dtype : {DType::int4, DType::int8, DType::bf16, DType::f32}) {
       const QuantizedTensor tensor = sample_tensor(dtype, 12, 20, 1);
       for (const auto& modes : {std::vector<std::string>{"none"}, {"none", "left", "row-mean", "ls"}}) {
@@ -102,6 +103,18 @@ void records(const Path& folder) {
               encode_tensor(tensor, {8, 8}, parse_mode_set(modes), parse_coder(coder), parse_transform_set(transforms))
                   .bytes);
         }
+      }
+    }
+  }
+}
+
+void progressive(const Path& folder) {
+  int count = 0;
+  for (const DType dtype : {DType::int4, DType::int8, DType::uint8}) {
+    for (const BitOrder order : {BitOrder::offset, BitOrder::sign_magnitude}) {
+      for (const char* transforms : {"identity", "dct8", "probe"}) {
+        write(folder, "seed" + std::to_string(count++),
+              encode_progressive(sample_tensor(dtype, 18, 20, 1), {order, parse_transform_set(transforms)}).bytes);
       }
     }
   }
@@ -155,6 +168,7 @@ int main(int argc, char** argv) {
                                           "rans:tables=row-col-scale,contexts=8", "rans:chunk=1024"});
   wcodec::coder_streams(folder / "prefix", {"prefix", "prefix:low=0", "prefix:low=4", "prefix:chunk=1024"});
   wcodec::records(folder / "record");
+  wcodec::progressive(folder / "progressive");
   wcodec::containers(folder / "container", folder / "gguf");
   wcodec::containers(folder / "container", folder / "safetensors");
   wcodec::pipeline(folder / "pipeline");

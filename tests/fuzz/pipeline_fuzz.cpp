@@ -19,6 +19,7 @@ constexpr const char* kCoders[] = {"raw",
                                    "rans:tables=exponent",
                                    "rans:tables=best,contexts=64",
                                    "zstd",
+                                   "bitplanes",
                                    "prefix",
                                    "prefix:low=0,chunk=1024",
                                    "prefix:low=3"};
