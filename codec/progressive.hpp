@@ -11,7 +11,7 @@
 namespace wcodec {
 
 struct ProgressiveOptions {
-  BitOrder order = BitOrder::sign_magnitude;
+  BitOrder order = BitOrder::offset;  // better from about 1.6 bits a weight on (docs/decisions.md)
   TransformSet transforms = identity_transform();
 };
 
