@@ -36,8 +36,7 @@ PlanePredictions::Predicted& PlanePredictions::predicted(const PredictorChoice& 
   auto entry = std::make_unique<Predicted>();
   entry->predictor = predictor;
   const Predictor& row = *predictor.row;
-  PredictorContext context{
-      .zero = plane_.info.zero, .mask = static_cast<u8>((1 << plane_.info.bits) - 1), .option = predictor.option};
+  PredictorContext context = predictor_context(predictor, plane_.info.zero, plane_.info.bits);
   if (row.scope == ParamScope::plane) {
     entry->plane_params.resize(row.param_bytes(0, 0, predictor.option));
     row.fit_plane(plane_.symbols.data(), grid_, context, entry->plane_params.data());

@@ -5,8 +5,13 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <map>
+#include <new>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <wcodec.hpp>
 
 namespace nb = nanobind;
@@ -55,18 +60,23 @@ nb::dict to_dict(const wcodec_stats& stats) {
   out["weights"] = stats.weights;
   out["num_layers"] = stats.layers;
   out["seconds"] = stats.seconds;
+  out["tensor_bytes"] = stats.tensor_bytes;
+  out["num_parts"] = stats.parts;
+  out["num_files"] = stats.files;
   out["ledger"] = ledger;
   return out;
+}
+
+// Names of files and layers may be any bytes.
+nb::object text(std::string_view bytes) {
+  return nb::steal<nb::object>(
+      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "backslashreplace"));
 }
 
 // wcodec.WcodecError(message, kind, file, layer, offset)
 void raise(const api::Error& error) {
   const nb::object type = nb::module_::import_("wcodec._errors").attr("WcodecError");
   const nb::object offset = error.offset() < 0 ? nb::none() : nb::object(nb::int_(error.offset()));
-  const auto text = [](const std::string& value) {  // names of files and layers may be any bytes
-    return nb::steal<nb::object>(
-        PyUnicode_DecodeUTF8(value.data(), static_cast<Py_ssize_t>(value.size()), "backslashreplace"));
-  };
   const nb::object raised = type(text(error.what()), error.kind(), text(error.file()), text(error.layer()), offset);
   PyErr_SetObject(type.ptr(), raised.ptr());
 }
@@ -116,6 +126,96 @@ class Decoder {
   api::Decoder decoder_;
 };
 
+// Looks for Ctrl-C, and asks the caller's function, if there is one, whether to go on.
+api::Progress to_progress(const nb::object& function) {
+  return [&function](std::uint64_t done, std::uint64_t total, std::string_view layer) {
+    const nb::gil_scoped_acquire locked;
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    if (function.is_none()) return true;
+    const nb::object answer = function(done, total, text(layer));
+    return answer.ptr() != Py_False;
+  };
+}
+
+using CheckpointFunction = wcodec_stats (*)(const std::string&, const std::string&, const api::Options&,
+                                            const api::Progress&);
+
+template <CheckpointFunction function>
+nb::dict on_checkpoint(const std::string& source, const std::string& destination, const OptionMap& options,
+                       const nb::object& progress) {
+  const api::Options chosen = to_options(options);
+  const api::Progress relay = to_progress(progress);
+  wcodec_stats stats{};
+  {
+    const nb::gil_scoped_release unlocked;
+    stats = function(source, destination, chosen, relay);
+  }
+  return to_dict(stats);
+}
+
+nb::tuple verify_checkpoints(const std::string& a, const std::string& b, const OptionMap& options,
+                             const nb::object& progress) {
+  const api::Options chosen = to_options(options);
+  const api::Progress relay = to_progress(progress);
+  api::Verification found;
+  {
+    const nb::gil_scoped_release unlocked;
+    found = api::verify_checkpoints(a, b, chosen, relay);
+  }
+  nb::list layers;
+  for (const api::Comparison& layer : found.layers) {
+    layers.append(
+        nb::make_tuple(text(layer.layer), text(layer.problem), layer.weights, layer.different, layer.max_difference));
+  }
+  return nb::make_tuple(found.equal, layers);
+}
+
+class Reader {
+ public:
+  Reader(const std::string& path, const OptionMap& options) : reader_(path, to_options(options)) {}
+
+  // (name, dtype, shape, rows, cols, details) of each layer.
+  nb::list layers() const {
+    nb::list out;
+    for (std::size_t i = 0; i < reader_.size(); ++i) {
+      const wcodec_layer_info info = reader_.layer(i);
+      nb::list shape;
+      for (std::size_t d = 0; d < info.dimensions; ++d) shape.append(info.shape[d]);
+      nb::dict details;
+      details["source_type"] = info.source_type;
+      details["stages"] = info.stages;
+      details["source_bytes"] = info.source_bytes;
+      details["encoded_bytes"] = info.encoded_bytes;
+      details["rows_per_part"] = info.rows_per_part;
+      out.append(nb::make_tuple(text({info.name, info.name_size}), wcodec_dtype_name(info.dtype), nb::tuple(shape),
+                                info.rows, info.cols, details));
+    }
+    return out;
+  }
+  ByteArray read_rows(std::size_t index, std::uint64_t first, std::uint64_t count) const {
+    const wcodec_layer_info info = reader_.layer(index);
+    if (first > info.rows || count > info.rows - first) throw nb::index_error("rows out of range");
+    const std::size_t size = count * info.cols * wcodec_dtype_size(info.dtype);
+    api::OwnedBytes bytes(std::malloc(std::max<std::size_t>(size, 1)), size);
+    if (bytes.data() == nullptr) throw std::bad_alloc();
+    {
+      const nb::gil_scoped_release unlocked;
+      reader_.read_rows(index, first, count, bytes.span());
+    }
+    return to_array(std::move(bytes));
+  }
+  nb::dict stats() const { return to_dict(reader_.stats()); }
+  nb::object model_name() const { return text(reader_.model_name()); }
+  nb::list metadata() const {
+    nb::list out;
+    for (const auto& [key, value] : reader_.metadata()) out.append(nb::make_tuple(text(key), text(value)));
+    return out;
+  }
+
+ private:
+  api::Reader reader_;
+};
+
 nb::tuple describe(nb::handle record) {
   const Buffer buffer(record);
   const wcodec_record_info info = api::describe(buffer.bytes());
@@ -160,6 +260,24 @@ NB_MODULE(_core, module) {
   nb::class_<Decoder>(module, "Decoder", "Records to layers; safe to share between threads.")
       .def(nb::init<const OptionMap&>(), nb::arg("options"))
       .def("decode", &Decoder::decode, nb::arg("record"), "The elements' bytes as an array, and stats.");
+  nb::class_<Reader>(module, "Reader", "An open container; safe to share between threads.")
+      .def(nb::init<const std::string&, const OptionMap&>(), nb::arg("path"), nb::arg("options"))
+      .def("layers", &Reader::layers, "(name, dtype, shape, rows, cols, details) of each layer.")
+      .def("read_rows", &Reader::read_rows, nb::arg("index"), nb::arg("first"), nb::arg("count"),
+           "The bytes of some rows as an array.")
+      .def("stats", &Reader::stats, "Accounts of the whole container.")
+      .def("model_name", &Reader::model_name, "As it was given to the encoder.")
+      .def("metadata", &Reader::metadata, "(key, value) of the source files' metadata, file by file.");
+  constexpr const char* kCheckpoint = "progress(done, total, layer) may be None; False asks to stop. Returns stats.";
+  module.def("encode_checkpoint", &on_checkpoint<&api::encode_checkpoint>, nb::arg("source"), nb::arg("destination"),
+             nb::arg("options"), nb::arg("progress").none(), kCheckpoint);
+  module.def("decode_checkpoint", &on_checkpoint<&api::decode_checkpoint>, nb::arg("source"), nb::arg("destination"),
+             nb::arg("options"), nb::arg("progress").none(), kCheckpoint);
+  module.def("verify_checkpoints", &verify_checkpoints, nb::arg("a"), nb::arg("b"), nb::arg("options"),
+             nb::arg("progress").none(), "(equal, [(layer, problem, weights, different, max_difference)]).");
+  module.def(
+      "is_container", [](const std::string& path) { return wcodec_is_container(path.c_str()) != 0; }, nb::arg("path"),
+      "Whether a file begins like a container.");
   module.def("describe", &describe, nb::arg("record"),
              "(dtype, rows, cols, tile_rows, tile_cols, decoded_bytes) as the record's beginning says.");
   module.def("from_dlpack", &from_dlpack, nb::arg("array"),

@@ -1,14 +1,50 @@
-"""Lossless compression of neural-network weights, and experiments with it.
+"""Lossless compression of neural-network weights, and experiments on what helps it.
 
-    record, stats = wcodec.Encoder(tile_size=16).encode_layer(array)
-    array, stats = wcodec.Decoder(tile_size=16).decode_layer(record, *array.shape)
+    record, stats = wcodec.Encoder().encode_layer(array)
+    array, stats = wcodec.Decoder().decode_layer(record, *array.shape)
 
-Every failure is a WcodecError with kind, file, layer and offset.
+    stats = wcodec.encode_checkpoint("model.safetensors", "model.wcodec")
+    with wcodec.open("model.wcodec") as model:
+        rows = model.get_slice("lm_head.weight")[10:20]
+
+    frame = wcodec.run("experiment.yaml").summary
+
+Every failure is a WcodecError with kind, file, layer and offset. wcodec.torch needs PyTorch and is imported by itself.
 """
 
-from wcodec._core import __version__
+from wcodec._checkpoints import (
+    LayerComparison,
+    Verification,
+    decode_checkpoint,
+    encode_checkpoint,
+    verify_checkpoint,
+)
+from wcodec._core import __version__, is_container
 from wcodec._errors import WcodecError
+from wcodec._experiments import Run, command, run
 from wcodec._layers import Decoder, Encoder
+from wcodec._reader import Slice, open
+from wcodec._save import save_file
 from wcodec._stats import Stats
+from wcodec._trial import trial
 
-__all__ = ["Decoder", "Encoder", "Stats", "WcodecError", "__version__"]
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "LayerComparison",
+    "Run",
+    "Slice",
+    "Stats",
+    "Verification",
+    "WcodecError",
+    "__version__",
+    "command",
+    "decode_checkpoint",
+    "encode_checkpoint",
+    "is_container",
+    "open",
+    "run",
+    "save_file",
+    "trial",
+    "verify_checkpoint",
+]

@@ -31,8 +31,8 @@ def tile_text(tile_size: TileSize) -> str:
 def option_map(
     tile_size: TileSize = 16, modes: str | Iterable[str] | None = None, coder: str | None = None, **others: Any
 ) -> dict[str, str]:
-    """Options as text, those that are None left out. Presets cut into tiles as they see fit, so a tile size is passed on
-    where it is not the default, or where stages are named."""
+    """Options as text, those that are None left out. Presets cut into tiles as they see fit, so a tile size is passed
+    on where it is not the default, or where stages are named."""
     options = {}
     tile = tile_text(tile_size)
     if tile != tile_text(16) or modes is not None or coder is not None:

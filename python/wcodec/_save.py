@@ -1,0 +1,37 @@
+"""Tensors in memory to a container."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from wcodec._arrays import to_bytes
+from wcodec._checkpoints import Path, encode_checkpoint
+from wcodec._stats import Stats
+
+
+def save_file(
+    tensors: Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None, **options: Any
+) -> Stats:
+    """Writes arrays (NumPy, or anything with DLPack in main memory) to a container at `path`, as safetensors.save_file
+    does to a file of its own; `options` are those of encode_checkpoint. Decoded, it is a safetensors file."""
+    prepared = {name: to_bytes(tensors[name]) for name in sorted(tensors)}
+    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
+    offset = 0
+    for name, (flat, dtype, shape) in prepared.items():
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, offset + flat.nbytes]}
+        offset += flat.nbytes
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    folder = FilePath(os.fspath(path)).absolute().parent
+    with tempfile.TemporaryDirectory(prefix=".wcodec-", dir=folder) as scratch:
+        source = FilePath(scratch) / "model.safetensors"
+        with source.open("wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            for flat, _, _ in prepared.values():
+                file.write(flat)
+        return encode_checkpoint(source, path, **options)
