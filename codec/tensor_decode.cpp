@@ -8,6 +8,7 @@
 #include "codec/tensor_record.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "entropy/raw_coder.hpp"
 #include "entropy/side_stream.hpp"
 
 namespace wcodec {
@@ -185,6 +186,12 @@ QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
   const bool is_word =
       in_place && is_plain(header) && header.format.bits == 8 && header.format.number != NumberClass::floating;
   for (std::size_t p = 0; p < layout.size(); ++p) {
+    if (!in_place && layout[p].zero == 0 && is_plain(header)) {
+      if (const auto stored = take_stored(*header.coder, in, {header.grid, layout[p].bits})) {
+        planes.push_back(stored->data());
+        continue;
+      }
+    }
     u8* const symbols = in_place ? words : scratch(p + 1, weights).data();
     // What `none` leaves of a byte is the byte itself.
     PlaneInfo plane = layout[p];

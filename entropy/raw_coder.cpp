@@ -22,6 +22,17 @@ void write_raw(const CoderInput& input, LedgerWriter& out) {
   }
 }
 
+std::optional<Bytes> take_stored(const EntropyCoder& coder, ByteReader& in, const PlaneGeometry& geometry) {
+  const auto size = static_cast<std::size_t>(raw_size(geometry));
+  if (geometry.bits != 8 || size == 0 || coder.plugin != nullptr) return {};
+  if (coder.id != kRawCoder.id) {
+    // All coders of ours say by a first byte of 0 that what follows is stored.
+    if (in.remaining() == 0 || in.peek()[0] != 0) return {};
+    in.take(1, "header of a plane");
+  }
+  return in.take(size, "raw symbols");
+}
+
 void read_raw(ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
   const Bytes stored = in.take(raw_size(geometry), "raw symbols");
   if (geometry.bits == 8) {

@@ -1,6 +1,8 @@
 // Symbols packed at their width, uncoded: the row that shows what coding is worth, and the way out for noise.
 #pragma once
 
+#include <optional>
+
 #include "entropy/entropy_coder.hpp"
 
 namespace wcodec {
@@ -10,6 +12,9 @@ extern const EntropyCoder kRawCoder;
 // Shared with coders that fall back to it.
 u64 raw_size(const PlaneGeometry& geometry) noexcept;
 void write_raw(const CoderInput& input, LedgerWriter& out);
+// Where the coder ahead of `in` has stored a plane of 8 bits uncoded: its symbols, taken from `in`, to be used where
+// they are. Nothing otherwise, and `in` stays.
+std::optional<Bytes> take_stored(const EntropyCoder& coder, ByteReader& in, const PlaneGeometry& geometry);
 void read_raw(ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals);
 
 }  // namespace wcodec

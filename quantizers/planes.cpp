@@ -95,6 +95,34 @@ bool is_float(const WordFormat& f, int memory_bytes, int exponent_bits) noexcept
          f.exponent_bits == exponent_bits;
 }
 
+// The loops of bf16, which weights mostly are; compiled for AVX2 too, as fusing and splitting bytes is what limits
+// them.
+[[gnu::always_inline]] inline void join_bf16(const u8* exponents, const u8* rests, u64 count, u8* words) noexcept {
+  for (u64 i = 0; i < count; ++i) {
+    const auto rest = static_cast<u16>(rests[i]);
+    const auto word = static_cast<u16>((rest & 0x80) << 8 | static_cast<u16>(exponents[i]) << 7 | (rest & 0x7f));
+    std::memcpy(words + 2 * i, &word, 2);
+  }
+}
+[[gnu::always_inline]] inline void split_bf16(const u8* words, u64 count, u8* exponents, u8* rests) noexcept {
+  for (u64 i = 0; i < count; ++i) {
+    u16 word;
+    std::memcpy(&word, words + 2 * i, 2);
+    exponents[i] = static_cast<u8>(word >> 7);
+    rests[i] = static_cast<u8>((word >> 8 & 0x80) | (word & 0x7f));
+  }
+}
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void join_bf16_avx2(const u8* exponents, const u8* rests, u64 count,
+                                                    u8* words) noexcept {
+  join_bf16(exponents, rests, count, words);
+}
+__attribute__((target("avx2"))) void split_bf16_avx2(const u8* words, u64 count, u8* exponents, u8* rests) noexcept {
+  split_bf16(words, count, exponents, rests);
+}
+const bool kHasAvx2 = __builtin_cpu_supports("avx2");
+#endif
+
 template <class Word>
 void split_words(const QuantizedTensor& tensor, const std::vector<Field>& layout, std::vector<SymbolPlane>& planes) {
   const WordFormat& f = tensor.format;
@@ -135,13 +163,14 @@ std::vector<SymbolPlane> split_planes(const QuantizedTensor& tensor) {
     for (unsigned w = 0; w < 256; ++w) map[w] = static_cast<u8>(arrange_single(f, w));
     for (u64 i = 0; i < count; ++i) planes[0].symbols[i] = map[words[i]];
   } else if (is_float(f, 2, 8)) {
-    u8 *const exponent = planes[0].symbols.data(), *const rest = planes[1].symbols.data();
-    for (u64 i = 0; i < count; ++i) {
-      u16 word;
-      std::memcpy(&word, words + 2 * i, 2);
-      exponent[i] = static_cast<u8>(word >> 7);
-      rest[i] = static_cast<u8>((word >> 8 & 0x80) | (word & 0x7f));
+    u8 *const exponents = planes[0].symbols.data(), *const rests = planes[1].symbols.data();
+#if defined(__x86_64__)
+    if (kHasAvx2) {
+      split_bf16_avx2(words, count, exponents, rests);
+      return planes;
     }
+#endif
+    split_bf16(words, count, exponents, rests);
   } else if (is_float(f, 4, 8)) {
     u8 *const exponent = planes[0].symbols.data(), *const rest = planes[1].symbols.data();
     u8 *const third = planes[2].symbols.data(), *const fourth = planes[3].symbols.data();
@@ -192,12 +221,10 @@ void join_planes_into(const WordFormat& f, std::span<const u8* const> planes, u6
   }
   const u8* const second = planes[1];
   if (is_float(f, 2, 8)) {
-    for (u64 i = 0; i < count; ++i) {
-      const auto rest = static_cast<u16>(second[i]);
-      const auto word = static_cast<u16>((rest & 0x80) << 8 | static_cast<u16>(first[i]) << 7 | (rest & 0x7f));
-      std::memcpy(words + 2 * i, &word, 2);
-    }
-    return;
+#if defined(__x86_64__)
+    if (kHasAvx2) return join_bf16_avx2(first, second, count, words);
+#endif
+    return join_bf16(first, second, count, words);
   }
   if (is_float(f, 4, 8)) {
     const u8 *const third = planes[2], *const fourth = planes[3];
