@@ -5,7 +5,7 @@
 
     stats = wcodec.encode_checkpoint("model.safetensors", "model.wcodec")
     with wcodec.open("model.wcodec") as model:
-        rows = model.get_slice("lm_head.weight")[10:20]
+        rows = model.get_slice("model.embed_tokens.weight")[10:20]
 
     frame = wcodec.run("experiment.yaml").summary
 
