@@ -112,7 +112,7 @@ std::vector<u8> read_part_plane(const File& file, const LayerEntry& layer, u64 p
 }
 
 u64 encode_memory(const LayerEntry& layer, u64 part) noexcept {
-  return values_of(layer, part) * (4 + 6 * value_bytes(layer));
+  return values_of(layer, part) * (7 + 6 * value_bytes(layer));
 }
 
 u64 decode_memory(const LayerEntry& layer, u64 part) noexcept {

@@ -119,7 +119,7 @@ class Encoder {
       throw Error(ErrorKind::internal, fmt::format("layer '{}' has an impossible size", shown_name(layer.name)));
     }
     layer.part_elements = part_elements(layer, options_.part_weights);
-    places_.push_back({file, tensor.offset});
+    places_.emplace_back(file, tensor.offset);
     std::vector<LayerPlan>& plans = plans_.emplace_back();
     std::string stages;
     for (std::size_t plane = 0; plane < layer.packing.planes().size(); ++plane) {

@@ -113,15 +113,20 @@ unsigned thread_count(unsigned asked) noexcept {
 void ordered_parallel(u64 count, const ParallelLimits& limits, const std::function<u64(u64)>& cost,
                       const std::function<std::shared_ptr<void>(u64)>& produce,
                       const std::function<void(u64, void*)>& consume) {
-  const auto threads = static_cast<unsigned>(std::min<u64>(thread_count(limits.threads), count));
+  auto threads = static_cast<unsigned>(std::min<u64>(thread_count(limits.threads), count));
+  if (limits.budget != 0) {
+    u64 largest = 1;
+    for (u64 i = 0; i < count; ++i) largest = std::max(largest, cost(i));
+    threads = static_cast<unsigned>(std::min<u64>(threads, limits.budget / largest));
+  }
   if (threads <= 1) {
     for (u64 i = 0; i < count; ++i) consume(i, produce(i).get());
     return;
   }
   Pipeline pipeline(count, threads, limits.budget, cost, produce);
   for (u64 i = 0; i < count; ++i) {
-    const std::shared_ptr<void> result = pipeline.take();
-    consume(i, result.get());
+    // Gone before another takes its place.
+    consume(i, pipeline.take().get());
     pipeline.release();
   }
 }

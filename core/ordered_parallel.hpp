@@ -14,7 +14,9 @@ unsigned thread_count(unsigned asked) noexcept;
 
 struct ParallelLimits {
   unsigned threads = 0;  // see thread_count; with 1 everything runs on the calling thread
-  u64 budget = 0;        // sum of the costs of results that exist at a time, 0 for no bound; one always may
+  // Sum of the costs of results that exist at a time, 0 for no bound; one always may. No more threads run than have the
+  // costliest item each, because a thread keeps the scratch memory that its largest one has taken.
+  u64 budget = 0;
 };
 
 // Calls produce(i) for every i in [0, count) on some thread and consume(i, result) on the calling thread, i rising. At
