@@ -38,8 +38,7 @@ TEST(BitPlanes, WorkedExamples) {
   EXPECT_EQ(negative.centre(), -79);
   EXPECT_EQ(negative.radius(), 16);
   EXPECT_EQ(known_interval(BitOrder::sign_magnitude, 7, 0, false, 4).radius(), 15);  // not significant yet: 0 ± 15
-  const KnownInterval offset =
-      known_interval(BitOrder::offset, 8, 0b01, false, 6);  // −77 + 128 = 51 = 00110011
+  const KnownInterval offset = known_interval(BitOrder::offset, 8, 0b01, false, 6);  // −77 + 128 = 51 = 00110011
   EXPECT_EQ(offset.low, -64);
   EXPECT_EQ(offset.high, -1);
   EXPECT_EQ(plane_count(BitOrder::offset, -128, 127), 8);
