@@ -201,7 +201,7 @@ wcodec_status wcodec_encoder_create(const wcodec_options* options, wcodec_encode
   return api::guarded([&] {
     api::require(encoder, "encoder");
     const wcodec_options& chosen = api::or_defaults(options);
-    auto made = std::make_unique<wcodec_encoder>(api::encode_options(chosen), chosen.max_weights);
+    auto made = std::make_unique<wcodec_encoder>(wcodec_encoder{api::encode_options(chosen), chosen.max_weights});
     static_cast<void>(made->plans(WCODEC_U8));  // what is wrong with the options is said now
     *encoder = made.release();
   });

@@ -40,7 +40,7 @@ class Slice:
         layer = self._layer
         first, rest = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
         if len(layer.shape) < 2 or not isinstance(first, int | np.integer | slice):
-            return self._container._convert(self._container._read(layer)[key])
+            return self._container._convert(self._container._read(layer)[key], layer)
         height = layer.shape[0]
         if isinstance(first, slice):
             begin, end, step = first.indices(height)
@@ -56,7 +56,7 @@ class Slice:
             high, inner = low + 1, 0
         rows = layer.rows // height if height else 0
         part = self._container._read(layer, low * rows, (high - low) * rows, (high - low, *layer.shape[1:]))
-        return self._container._convert(part[(inner, *rest)])
+        return self._container._convert(part[(inner, *rest)], layer)
 
 
 class open:  # noqa: N801 (as the function it stands for)
@@ -119,7 +119,8 @@ class open:  # noqa: N801 (as the function it stands for)
 
     def get_tensor(self, name: str) -> Any:
         """The whole layer, bit for bit."""
-        return self._convert(self._read(self._find(name)))
+        layer = self._find(name)
+        return self._convert(self._read(layer), layer)
 
     def get_slice(self, name: str) -> Slice:
         """The layer, to be indexed: get_slice(name)[10:20] decodes the parts that those rows are in."""
@@ -162,5 +163,5 @@ class open:  # noqa: N801 (as the function it stands for)
         flat = self._opened().read_rows(layer.index, first, layer.rows if count is None else count)
         return from_bytes(flat, layer.dtype, layer.shape if shape is None else shape)
 
-    def _convert(self, array: Any) -> Any:
-        return array if self._to_torch is None else self._to_torch(np.asarray(array))
+    def _convert(self, array: Any, layer: _Layer) -> Any:
+        return array if self._to_torch is None else self._to_torch(np.asarray(array), layer.dtype)

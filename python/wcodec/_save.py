@@ -15,11 +15,20 @@ from wcodec._stats import Stats
 
 
 def save_file(
-    tensors: Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None, **options: Any
+    tensors: Mapping[str, Any],
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dtypes: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> Stats:
     """Writes arrays (NumPy, or anything with DLPack in main memory) to a container at `path`, as safetensors.save_file
-    does to a file of its own; `options` are those of encode_checkpoint. Decoded, it is a safetensors file."""
-    prepared = {name: to_bytes(tensors[name]) for name in sorted(tensors)}
+    does to a file of its own. Decoded, it is a safetensors file.
+
+    dtypes   what elements mean where NumPy's type does not: {"a.weight": "BF16"} for an array of uint16
+    options  those of encode_checkpoint
+    """
+    prepared = {name: to_bytes(tensors[name], (dtypes or {}).get(name)) for name in sorted(tensors)}
     header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     offset = 0
     for name, (flat, dtype, shape) in prepared.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wcodec._arrays import from_bytes
 from wcodec._checkpoints import Path
 from wcodec._errors import WcodecError
 from wcodec._reader import open as open_container
@@ -18,36 +19,58 @@ try:
 except ImportError as error:
     raise ImportError("wcodec.torch needs PyTorch: pip install torch") from error
 
-# How NumPy's types, and those of ml_dtypes, are called by torch.
-_TYPES = {
-    "bool": "bool",
-    "uint8": "uint8",
-    "int8": "int8",
-    "uint16": "uint16",
-    "int16": "int16",
-    "uint32": "uint32",
-    "int32": "int32",
-    "uint64": "uint64",
-    "int64": "int64",
-    "float16": "float16",
-    "float32": "float32",
-    "float64": "float64",
-    "complex64": "complex64",
-    "bfloat16": "bfloat16",
-    "float8_e4m3fn": "float8_e4m3fn",
-    "float8_e5m2": "float8_e5m2",
-    "float8_e8m0fnu": "float8_e8m0fnu",
+# Element types of containers, as torch calls them. Where NumPy has the type too the tensor is made from its array;
+# otherwise from its bytes.
+_SHARED = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "U16": "uint16",
+    "I16": "int16",
+    "U32": "uint32",
+    "I32": "int32",
+    "U64": "uint64",
+    "I64": "int64",
+    "F16": "float16",
+    "F32": "float32",
+    "F64": "float64",
+    "C64": "complex64",
 }
+_OWN = {
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+}
+_NARROW = {"U4": np.uint8, "I4": np.int8, "U5": np.uint8, "I5": np.int8, "U6": np.uint8, "I6": np.int8}
+_NAMES = {theirs: ours for ours, theirs in (_SHARED | _OWN).items()}
 
 
-def to_torch(array: np.ndarray) -> Any:
-    """A tensor over the same memory where the array is contiguous."""
-    name = _TYPES.get(array.dtype.name)
-    dtype = getattr(torch, name, None) if name is not None else None
+def to_torch(array: np.ndarray, dtype: str) -> Any:
+    """A tensor of this element type over the same memory, where the array is contiguous and writable. Elements of 4 to
+    6 bits become bytes."""
+    if dtype in _NARROW:
+        array, dtype = array.astype(_NARROW[dtype]), {"U": "U8", "I": "I8"}[dtype[0]]
+    name = (_SHARED | _OWN)[dtype]
+    wanted = getattr(torch, name, None)
+    if wanted is None:
+        raise WcodecError(f"this torch has no type {name}", "unsupported")
+    shape = array.shape
+    flat = np.require(array, requirements=["C", "W"]).reshape(-1)
+    if dtype in _SHARED:
+        return torch.from_numpy(flat).reshape(shape)
+    return torch.from_numpy(flat.view(np.uint8)).view(wanted).reshape(shape)
+
+
+def to_array(tensor: Any) -> np.ndarray:
+    """The array over a tensor's memory, or over a copy of it where that is on a device or not contiguous."""
+    tensor = tensor.detach().cpu().contiguous()
+    dtype = _NAMES.get(str(tensor.dtype).rpartition(".")[2])
     if dtype is None:
-        raise WcodecError(f"this torch has no type for {array.dtype}", "unsupported")
-    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return torch.from_numpy(flat).view(dtype).reshape(array.shape)
+        raise WcodecError(f"tensors of {tensor.dtype} cannot be encoded", "unsupported")
+    if dtype in _SHARED:
+        return tensor.numpy()
+    return from_bytes(tensor.reshape(-1).view(torch.uint8).numpy(), dtype, tuple(tensor.shape))
 
 
 def load_state_dict(path: Path, device: Any = "cpu") -> dict[str, Any]:
@@ -61,5 +84,10 @@ def save_file(
     tensors: Mapping[str, Any], path: Path, metadata: Mapping[str, str] | None = None, **options: Any
 ) -> Stats:
     """Writes a state dict to a container; `options` are those of wcodec.encode_checkpoint."""
-    in_memory = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return save_arrays(in_memory, path, metadata, **options)
+    arrays = {name: to_array(tensor) for name, tensor in tensors.items()}
+    return save_arrays(arrays, path, metadata, dtypes=dtypes_of(tensors), **options)
+
+
+def dtypes_of(tensors: Mapping[str, Any]) -> dict[str, str]:
+    """Element types by name: without the package ml_dtypes an array of BF16 does not know that it is one."""
+    return {name: _NAMES[str(tensor.dtype).rpartition(".")[2]] for name, tensor in tensors.items()}

@@ -10,6 +10,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import wcodec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -177,6 +179,35 @@ def test_errors_say_where(container, tmp_path):
         assert error_of(wcodec.open, damaged).kind in ("truncated", "corrupt")
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, np.ndarray, Path]:
+    folder = tmp_path_factory.mktemp("small")
+    array = np.random.default_rng(5).integers(-30, 30, (40, 25), np.int8)
+    wcodec.save_file({"w": array}, folder / "w.wcodec")
+    return (folder / "w.wcodec").read_bytes(), array, folder / "damaged.wcodec"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 255))
+def test_no_damage_goes_unnoticed(small, where, flip):
+    good, _, path = small
+    bad = bytearray(good)
+    bad[where % len(bad)] ^= flip
+    path.write_bytes(bad)
+    with pytest.raises(wcodec.WcodecError):
+        wcodec.decode_checkpoint(path, path.with_name("out"))
+    assert not path.with_name("out").exists()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=400), st.booleans())
+def test_any_bytes_are_no_container(small, noise, headed):
+    good, _, path = small
+    path.write_bytes((good[:6] if headed else b"") + noise)
+    with pytest.raises(wcodec.WcodecError):
+        wcodec.open(path)
+
+
 def test_progress_stops_and_raises(model, tmp_path):
     target = tmp_path / "x.wcodec"
     assert error_of(wcodec.encode_checkpoint, model, target, progress=lambda *_: False).kind == "cancelled"
@@ -204,12 +235,12 @@ class FakeTensor:
     """As much of a torch tensor as wcodec.torch uses, over NumPy."""
 
     def __init__(self, array: np.ndarray) -> None:
-        self.array = array
+        self.array, self.dtype, self.shape = array, f"torch.{array.dtype.name}", array.shape
 
     def view(self, dtype: np.dtype) -> "FakeTensor":
         return FakeTensor(self.array.view(dtype))
 
-    def reshape(self, shape: tuple[int, ...]) -> "FakeTensor":
+    def reshape(self, shape: int | tuple[int, ...]) -> "FakeTensor":
         return FakeTensor(self.array.reshape(shape))
 
     def detach(self) -> "FakeTensor":
@@ -220,7 +251,9 @@ class FakeTensor:
     def to(self, device: str) -> tuple[str, "FakeTensor"]:
         return device, self
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def numpy(self) -> np.ndarray:
+        if self.array.dtype.kind == "V":
+            raise TypeError("unsupported ScalarType")
         return self.array
 
 
@@ -241,12 +274,8 @@ def torch(monkeypatch: pytest.MonkeyPatch):
         return fake
 
 
-def bits_of(tensor) -> bytes:
-    return tensor.array.tobytes() if isinstance(tensor, FakeTensor) else bytes(tensor.view(-1).view(uint8_of(tensor)))
-
-
-def uint8_of(tensor) -> object:
-    return sys.modules[type(tensor).__module__].uint8
+def bits_of(tensor, torch) -> bytes:
+    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def test_torch_state_dict(torch, model, container, tmp_path):
@@ -255,14 +284,33 @@ def test_torch_state_dict(torch, model, container, tmp_path):
     with safe_open(model, "np") as file:
         assert sorted(state) == sorted(file.keys())
         for name, tensor in state.items():
-            assert bits_of(tensor) == file.get_tensor(name).tobytes()
+            assert bits_of(tensor, torch) == file.get_tensor(name).tobytes()
     helper.save_file(state, tmp_path / "again.wcodec", {"format": "pt"}, preset="speed", verify=False)
     assert wcodec.verify_checkpoint(tmp_path / "again.wcodec", container)
     with wcodec.open(container, framework="pt") as file:
         name = file.keys()[0]
         assert type(file.get_slice(name)[:1]) is type(state[name])
-    with pytest.raises(wcodec.WcodecError, match="no type for uint4"):
-        helper.to_torch(np.zeros(3, ml_dtypes.uint4))
+    if isinstance(state[name], FakeTensor):
+        assert helper.load_state_dict(container, device="cuda:0")[name][0] == "cuda:0"
+
+
+def test_torch_types(torch, tmp_path):
+    helper = importlib.import_module("wcodec.torch")
+    tensors = {
+        "plain": helper.to_torch(np.arange(6, dtype=np.int16).reshape(2, 3)[::-1], "I16"),
+        "brain": helper.to_torch(np.arange(6, dtype=np.uint16).reshape(3, 2), "BF16"),
+        "scalar": helper.to_torch(np.array(2.5, np.float32), "F32"),
+        "empty": helper.to_torch(np.zeros((0, 4), np.uint16), "BF16"),
+        "narrow": helper.to_torch(np.array([[-3, 4]], np.int8), "I4"),
+    }
+    assert str(tensors["brain"].dtype) == "torch.bfloat16"
+    assert str(tensors["narrow"].dtype) == "torch.int8"
+    helper.save_file(tensors, tmp_path / "t.wcodec")
+    back = helper.load_state_dict(tmp_path / "t.wcodec")
+    for name, tensor in tensors.items():
+        assert back[name].dtype == tensor.dtype
+        assert tuple(back[name].shape) == tuple(tensor.shape)
+        assert bits_of(back[name], torch) == bits_of(tensor, torch)
 
 
 def test_torch_is_optional(monkeypatch, container):
