@@ -93,7 +93,7 @@ void coder_streams(const Path& folder, const std::vector<const char*>& coders) {
 void records(const Path& folder) {
   int count = 0;
   for (const char* coder : {"raw", "rans", "rans:tables=tile", "rans:tables=row-col-scale", "rans:tables=best",
-                            "prefix", "zstd", "bitplanes"}) {
+                            "prefix", "zstd", "bitplanes", "adaptive"}) {
     for (const DType dtype : {DType::int4, DType::int8, DType::bf16, DType::f32}) {
       const QuantizedTensor tensor = sample_tensor(dtype, 12, 20, 1);
       for (const auto& modes : {std::vector<std::string>{"none"}, {"none", "left", "row-mean", "ls"}}) {

@@ -20,6 +20,7 @@ constexpr const char* kCoders[] = {"raw",
                                    "rans:tables=best,contexts=64",
                                    "zstd",
                                    "bitplanes",
+                                   "adaptive",
                                    "prefix",
                                    "prefix:low=0,chunk=1024",
                                    "prefix:low=3"};
