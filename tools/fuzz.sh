@@ -51,12 +51,18 @@ limits=(-timeout=25 -rss_limit_mb=1024 -malloc_limit_mb=64)
 
 largest() { if [[ $1 == container ]]; then echo 16384; else echo 4096; fi; }
 
-run() {
-  local target=$1 folders=("$build/corpus/$1")
-  mkdir -p "$build/corpus/$target"
-  for folder in "$build/seeds/$target" "tests/fuzz/corpus/$target"; do
-    [[ -d $folder ]] && folders+=("$folder")
+# Sets `folders` to those that hold inputs of a target; what is found goes into the first.
+inputs_of() {
+  folders=("$build/corpus/$1")
+  mkdir -p "${folders[0]}"
+  for folder in "$build/seeds/$1" "tests/fuzz/corpus/$1"; do
+    if [[ -d $folder ]]; then folders+=("$folder"); fi
   done
+}
+
+run() {
+  local target=$1 folders
+  inputs_of "$target"
   "$build/fuzz_$target" "-max_total_time=$seconds" "${limits[@]}" "-max_len=$(largest "$target")" -print_final_stats=1 \
     "-artifact_prefix=$build/failures/$target-" "${folders[@]}" >"$build/logs/$target.log" 2>&1
 }
@@ -64,11 +70,12 @@ run() {
 executions() { sed -n 's/^stat::number_of_executed_units: *//p' "$build/logs/$1.log"; }
 
 minimise() {
-  local target=$1
+  local target=$1 folders
+  inputs_of "$target"
   rm -rf "$build/corpus/$target.smaller"
   mkdir -p "$build/corpus/$target.smaller"
   "$build/fuzz_$target" -merge=1 "${limits[@]}" "-max_len=$(largest "$target")" "$build/corpus/$target.smaller" \
-    "$build/corpus/$target" "$build/seeds/$target" "tests/fuzz/corpus/$target" >"$build/logs/$target-merge.log" 2>&1
+    "${folders[@]}" >"$build/logs/$target-merge.log" 2>&1
   rm -rf "$build/corpus/$target"
   mv "$build/corpus/$target.smaller" "$build/corpus/$target"
 }
@@ -118,7 +125,7 @@ fi
 
 if [[ $record == 1 ]]; then
   for target in "${targets[@]}"; do
-    [[ ${status[$target]} -eq 0 ]] && minimise "$target"
+    if [[ ${status[$target]} -eq 0 ]]; then minimise "$target"; fi
     echo "$(date -u +%F),$(git rev-parse --short HEAD),$target,$seconds,$(executions "$target"),$((status[$target] != 0))" \
       >>tests/fuzz/executions.csv
   done
