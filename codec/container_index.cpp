@@ -39,7 +39,7 @@ void write_layer(ByteWriter& out, const LayerEntry& layer) {
   out.varint(layer.stages);
   out.varint(layer.part_elements);
   if (layer.part_elements == 0) return;
-  out.varint(layer.offset / kAlignment);
+  out.varint(layer.offset);
   const std::size_t planes = layer.packing.planes().size();
   for (std::size_t part = 0; part < layer.parts.size(); ++part) {
     out.write(layer.parts[part].source_crc);
@@ -114,7 +114,7 @@ std::vector<u8> index_bytes(const ContainerIndex& index) {
     out.varint(file.tail_bytes);
     if (file.raw_bytes == 0) continue;
     out.write(file.method);
-    out.varint(file.raw_offset / kAlignment);
+    out.varint(file.raw_offset);
     out.varint(file.raw_coded_bytes);
     out.write(file.raw_coded_crc);
     out.write(file.raw_crc);

@@ -17,12 +17,18 @@ inline constexpr u32 kFooterMagic = 0x58444357;  // "WCDX"
 inline constexpr u8 kVersion = 0;
 inline constexpr u64 kHeaderBytes = 32, kFooterBytes = 32;
 inline constexpr u64 kAlignment = 128;
+inline constexpr u64 kSmallBytes = 4096;  // a layer below that is not aligned: padding would be a part of its size
 // Bounds on what a hostile index can make a reader hold; real ones stay far below.
 inline constexpr u64 kMaxIndexBytes = u64{1} << 28, kMaxLayers = u64{1} << 20, kMaxFiles = u64{1} << 16,
                      kMaxStages = u64{1} << 16, kMaxTextBytes = u64{1} << 16;
 inline constexpr u64 kMaxRawBytes = u64{1} << 40;
 
 constexpr u64 aligned(u64 offset) noexcept { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
+
+// Where a layer begins whose records take `bytes`, behind what ends at `end`.
+constexpr u64 layer_start(u64 end, u64 parts, u64 bytes) noexcept {
+  return parts == 1 && bytes < kSmallBytes ? end : aligned(end);
+}
 
 struct RecordEntry {
   u64 bytes = 0;

@@ -82,16 +82,13 @@ class IndexReader {
     if (value > static_cast<u8>(DType::c64)) fail(fmt::format("unknown dtype {}", value));
     return static_cast<DType>(value);
   }
-  u64 place(const char* what) {
-    const u64 at = varint(what);
-    if (at > end_ / kAlignment) fail(fmt::format("{} {} lies behind the layers", what, at));
-    return at * kAlignment;
-  }
-  // What begins at `offset` and takes `bytes` must follow what came before.
-  void cover(u64 offset, u64 bytes, const std::string& what) {
-    if (offset != aligned(next_)) {
+  // What begins at `offset` and takes `bytes` must follow what came before, from `start` on.
+  void cover(u64 offset, u64 start, u64 bytes, const std::string& what) {
+    if (offset != start) {
       fail(fmt::format("{} begins at offset {}, but what lies before it ends at {} ({})", what, offset, next_,
-                       offset < next_ ? "overlap" : "hole"));
+                       offset < next_   ? "overlap"
+                       : offset < start ? "not aligned"
+                                        : "hole"));
     }
     if (bytes > end_ || offset > end_ - bytes) {
       fail(fmt::format("{} takes {} bytes from offset {}, behind the layers' end at {}", what, bytes, offset, end_));
@@ -163,7 +160,7 @@ class IndexReader {
                              limits_.max_part_weights),
                  ErrorKind::limit);
     }
-    layer.offset = place("offset of a layer");
+    layer.offset = bounded(end_, "offset of a layer");
     const std::size_t planes = layer.packing.planes().size();
     const u64 parts = layer.part_count();
     // A record's size and its checksum take five bytes at least.
@@ -183,7 +180,7 @@ class IndexReader {
       layer.parts.push_back(part);
     }
     record_bytes_ += total;
-    cover(layer.offset, total, fmt::format("layer '{}'", shown_name(layer.name)));
+    cover(layer.offset, layer_start(next_, parts, total), total, fmt::format("layer '{}'", shown_name(layer.name)));
   }
 
   void read_layer(FileEntry& file) {
@@ -229,14 +226,14 @@ class IndexReader {
              ErrorKind::unsupported);
       }
       file.method = static_cast<RawMethod>(method);
-      file.raw_offset = place("offset of raw bytes");
+      file.raw_offset = bounded(end_, "offset of raw bytes");
       file.raw_coded_bytes = varint("raw bytes");
       file.raw_coded_crc = fixed<u32>("checksum of raw bytes");
       file.raw_crc = fixed<u32>("checksum of raw bytes");
       if (file.method == RawMethod::stored && file.raw_coded_bytes != file.raw_bytes) {
         fail(fmt::format("{} raw bytes are stored in {}", file.raw_bytes, file.raw_coded_bytes));
       }
-      cover(file.raw_offset, file.raw_coded_bytes, fmt::format("raw bytes of '{}'", shown_name(file.name)));
+      cover(file.raw_offset, next_, file.raw_coded_bytes, fmt::format("raw bytes of '{}'", shown_name(file.name)));
     }
     out_.files.push_back(std::move(file));
   }

@@ -163,16 +163,18 @@ class Encoder {
     output_->append(bytes);
     ledger_[entry] += bytes.size();
   }
-  void align() {
+  void pad(u64 offset) {
     static constexpr u8 kZeros[container::kAlignment] = {};
-    write(Bytes(kZeros, container::aligned(output_->size()) - output_->size()), LedgerEntry::padding);
+    write(Bytes(kZeros, offset - output_->size()), LedgerEntry::padding);
   }
 
   void put(const PlannedPart& item, EncodedPart& part) {
     LayerEntry& layer = index_.layers[item.layer];
     if (item.part == 0) {
       finish_files(places_[item.layer].first);
-      align();
+      u64 bytes = 0;
+      for (const auto& record : part.records) bytes += record.size();
+      pad(container::layer_start(output_->size(), layer.part_count(), bytes));
       layer.offset = output_->size();
     }
     container::PartEntry& entry = layer.parts.emplace_back();
@@ -212,15 +214,14 @@ class Encoder {
     take(file.tail_bytes);
     const std::vector<u8> bytes = packer.finish(file);
     if (file.raw_bytes == 0) return;
-    align();
     file.raw_offset = output_->size();
     write(bytes, LedgerEntry::header);
     progress(file.raw_bytes, file.name);
   }
 
   CodecStats write_end() {
-    align();
-    const u64 offset = output_->size();
+    const u64 offset = container::aligned(output_->size());
+    pad(offset);
     const std::vector<u8> index = container::index_bytes(index_);
     if (index.size() > container::kMaxIndexBytes) {
       throw Error(ErrorKind::limit, fmt::format("the index takes {} bytes, more than {}; use larger parts",
