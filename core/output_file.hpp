@@ -1,5 +1,6 @@
 // Files that appear under their names only when they are complete: written to a temporary name in the same directory,
-// flushed to the disk, renamed, and the directory flushed too. Whatever goes wrong before that leaves what was there.
+// flushed to the disk, renamed, and the directory flushed too. Whatever goes wrong before that leaves what was there; a
+// process that is killed (SIGKILL) leaves its temporary file behind as well, `.wcodec-*.tmp`.
 #pragma once
 
 #include <string>
