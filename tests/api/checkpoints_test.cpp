@@ -1,6 +1,7 @@
 // Whole checkpoints and single layers of a container, through libwcodec.so.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -123,7 +124,7 @@ TEST_F(Checkpoints, AreReadByRows) {
     std::vector<float> rows(static_cast<std::size_t>(count) * 50);
     reader.read_rows(0, static_cast<unsigned>(first), static_cast<unsigned>(count),
                      {reinterpret_cast<std::uint8_t*>(rows.data()), rows.size() * 4});
-    EXPECT_EQ(std::memcmp(rows.data(), weights_.data() + first * 50, rows.size() * 4), 0) << first;
+    EXPECT_TRUE(std::equal(rows.begin(), rows.end(), weights_.begin() + first * 50)) << first;
   }
   EXPECT_EQ(reader.layer(1).rows, 1u);
   EXPECT_EQ(reader.layer(1).cols, 7u);
