@@ -4,7 +4,7 @@
 //
 //   build/cpu_table [--checkpoint ADDRESS] [--passes N] [--only GLOB] [--json FILE]
 #include <fmt/format.h>
-#include <time.h>
+#include <ctime>
 
 #include <algorithm>
 #include <cstring>

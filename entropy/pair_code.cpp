@@ -169,9 +169,9 @@ double estimated_pair_bits(std::span<const u64> counts, int bits) noexcept {
   const auto total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), u64{0}));
   std::array<double, 256> p{}, cost{};
   std::size_t symbols = 0;
-  for (std::size_t s = 0; s < counts.size(); ++s) {
-    if (counts[s] == 0) continue;
-    p[symbols] = static_cast<double>(counts[s]) / total;
+  for (const u64 count : counts) {
+    if (count == 0) continue;
+    p[symbols] = static_cast<double>(count) / total;
     cost[symbols] = -std::log2(p[symbols]);
     ++symbols;
   }
