@@ -16,14 +16,7 @@ namespace {
 
 [[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorKind::corrupt, "tensor record: " + what); }
 
-struct Header {
-  WordFormat format;
-  TileGrid grid;
-  TransformSet transforms;
-  const EntropyCoder* coder;
-  std::vector<PredictorChoice> modes;
-  u64 scale_bytes;
-};
+using Header = RecordHeader;
 
 // A format is accepted only if some dtype has it: no other was ever written.
 bool is_known(const WordFormat& format) {
@@ -49,7 +42,9 @@ TransformSet read_transforms(ByteReader& in) {
   return set;
 }
 
-Header read_header(ByteReader& in, u64 max_weights) {
+}  // namespace
+
+RecordHeader read_record_header(ByteReader& in, u64 max_weights) {
   Header header;
   const auto byte = [&] { return in.read<u8>("tensor record header"); };
   if (in.read<u32>("tensor record header") != record::kMagic) corrupt("this is not one (wrong magic)");
@@ -89,6 +84,20 @@ Header read_header(ByteReader& in, u64 max_weights) {
   return header;
 }
 
+Bytes checked_record_body(Bytes record) {
+  if (record.size() < sizeof(u32)) throw Error(ErrorKind::truncated, "tensor record: shorter than its checksum");
+  ByteReader tail(record.last(sizeof(u32)));
+  const Bytes body = record.first(record.size() - sizeof(u32));
+  if (tail.read<u32>("checksum") != crc32(body)) corrupt("checksum mismatch");
+  return body;
+}
+
+bool RecordHeader::is_plain() const noexcept {
+  return modes.size() == 1 && modes[0].row == &predictors().front() && grid.shape.rows == 1 && transforms.is_identity();
+}
+
+namespace {
+
 // Parameters of all tiles of a plane that carry some, in tile order.
 u64 tile_param_bytes(const Header& header, const std::vector<u8>& mode_of_tile) {
   u64 total = 0;
@@ -108,16 +117,10 @@ std::vector<u8>& scratch(std::size_t which, std::size_t size) {
   return kept[which];
 }
 
-// Residuals of `none` in row-major order are the symbols, but for what they are counted from.
-bool is_plain(const Header& header) {
-  return header.modes.size() == 1 && header.modes[0].row == &predictors().front() && header.grid.shape.rows == 1 &&
-         header.transforms.is_identity();
-}
-
 void decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane, const u8* first_plane, u8* symbols) {
   const TileGrid& grid = header.grid;
   const auto weights = static_cast<std::size_t>(grid.rows * grid.cols);
-  if (is_plain(header)) {
+  if (header.is_plain()) {
     header.coder->decode(*header.coder, in, {grid, plane.bits, first_plane}, {symbols, weights});
     if (plane.zero == 0) return;
     const auto mask = static_cast<u8>((1 << plane.bits) - 1);
@@ -166,15 +169,6 @@ void decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane, 
   }
 }
 
-// The record without its checksum, which is right.
-Bytes checked_body(Bytes record) {
-  if (record.size() < sizeof(u32)) throw Error(ErrorKind::truncated, "tensor record: shorter than its checksum");
-  ByteReader tail(record.last(sizeof(u32)));
-  const Bytes body = record.first(record.size() - sizeof(u32));
-  if (tail.read<u32>("checksum") != crc32(body)) corrupt("checksum mismatch");
-  return body;
-}
-
 // Fills `words` and the scales of the tensor returned.
 QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
   QuantizedTensor tensor{header.grid.rows, header.grid.cols, header.format, {}, {}};
@@ -184,7 +178,7 @@ QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
   // A plane as wide as the words is decoded in their place.
   const bool in_place = layout.size() == 1;
   const bool is_word =
-      in_place && is_plain(header) && header.format.bits == 8 && header.format.number != NumberClass::floating;
+      in_place && header.is_plain() && header.format.bits == 8 && header.format.number != NumberClass::floating;
   for (std::size_t p = 0; p < layout.size(); ++p) {
     if (!in_place && layout[p].zero == 0 && is_plain(header)) {
       if (const auto stored = take_stored(*header.coder, in, {header.grid, layout[p].bits})) {
@@ -209,8 +203,8 @@ QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
 }  // namespace
 
 QuantizedTensor decode_tensor(Bytes record, u64 max_weights) {
-  ByteReader in(checked_body(record));
-  const Header header = read_header(in, max_weights);
+  ByteReader in(checked_record_body(record));
+  const Header header = read_record_header(in, max_weights);
   const auto weights = static_cast<u64>(header.grid.rows * header.grid.cols);
   std::vector<u8> words(weights * static_cast<u64>(header.format.memory_bytes));
   QuantizedTensor tensor = decode_body(in, header, words.data());
@@ -219,9 +213,9 @@ QuantizedTensor decode_tensor(Bytes record, u64 max_weights) {
 }
 
 QuantizedTensor decode_tensor_into(Bytes record, MutBytes words) {
-  ByteReader in(checked_body(record));
+  ByteReader in(checked_record_body(record));
   // The size must agree, which bounds what is allocated; a matrix without rows may have columns all the same.
-  const Header header = read_header(in, std::max<u64>(words.size(), kDefaultWeightLimit));
+  const Header header = read_record_header(in, std::max<u64>(words.size(), kDefaultWeightLimit));
   const auto weights = static_cast<u64>(header.grid.rows * header.grid.cols);
   if (weights * static_cast<u64>(header.format.memory_bytes) != words.size()) {
     throw Error(ErrorKind::usage,

@@ -10,7 +10,8 @@
 namespace wcodec {
 namespace {
 
-enum Kind : u8 { kStoredRaw = 0, kConstant = 1, kPairs = 2 };
+using Kind = PrefixHeader::Kind;
+using enum Kind;
 
 constexpr OptionInfo kOptions[] = {{"low", "auto", "auto|0...7", "low bits of a symbol that stay uncoded"},
                                    kChunkOption};
@@ -143,27 +144,37 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
   if (residuals.empty()) return;
-  const u8 kind = in.read<u8>("prefix header");
-  if (kind == kStoredRaw) return read_raw(in, geometry, residuals);
-  if (kind == kConstant) {
-    const u8 symbol = in.read<u8>("prefix header");
-    if (symbol >> geometry.bits != 0) throw Error(ErrorKind::corrupt, "prefix header: symbol out of range");
-    std::fill(residuals.begin(), residuals.end(), symbol);
+  const PrefixHeader header = read_prefix_header(in, geometry.bits, residuals.size());
+  if (header.kind == kStoredRaw) return read_raw(in, geometry, residuals);
+  if (header.kind == kConstant) {
+    std::fill(residuals.begin(), residuals.end(), header.symbol);
     return;
   }
-  if (kind != kPairs) throw Error(ErrorKind::corrupt, "prefix header: unknown kind");
-  const int low = in.read<u8>("prefix header");
-  if (low >= geometry.bits) throw Error(ErrorKind::corrupt, "prefix header: more uncoded bits than a symbol has");
-  const u8 offset = in.read<u8>("prefix header");
-  if (offset >> geometry.bits != 0) throw Error(ErrorKind::corrupt, "prefix header: offset out of range");
-  const int log2_chunk = read_log2_chunk(in);
-  const PairDecodeTable table(read_pair_code(in, geometry.bits - low));
-  const StreamLayout layout{residuals.size(), geometry.bits, low, offset, log2_chunk};
-  const ChunkIndex index = read_chunk_index(in, layout);
-  decode_chunks(index, layout, 0, layout.chunks(), nullptr, StreamDecoder(table), residuals.data());
+  const PairDecodeTable table(header.code);
+  const ChunkIndex index = read_chunk_index(in, header.layout);
+  decode_chunks(index, header.layout, 0, header.layout.chunks(), nullptr, StreamDecoder(table), residuals.data());
 }
 
 }  // namespace
+
+PrefixHeader read_prefix_header(ByteReader& in, int bits, u64 count) {
+  PrefixHeader header;
+  header.kind = static_cast<Kind>(in.read<u8>("prefix header"));
+  if (header.kind == kStoredRaw) return header;
+  if (header.kind == kConstant) {
+    header.symbol = in.read<u8>("prefix header");
+    if (header.symbol >> bits != 0) throw Error(ErrorKind::corrupt, "prefix header: symbol out of range");
+    return header;
+  }
+  if (header.kind != kPairs) throw Error(ErrorKind::corrupt, "prefix header: unknown kind");
+  const int low = in.read<u8>("prefix header");
+  if (low >= bits) throw Error(ErrorKind::corrupt, "prefix header: more uncoded bits than a symbol has");
+  const u8 offset = in.read<u8>("prefix header");
+  if (offset >> bits != 0) throw Error(ErrorKind::corrupt, "prefix header: offset out of range");
+  header.layout = {count, bits, low, offset, read_log2_chunk(in)};
+  header.code = read_pair_code(in, bits - low);
+  return header;
+}
 
 const EntropyCoder kPrefixCoder = {
     .name = "prefix",

@@ -183,14 +183,25 @@ void decode_stream(ByteReader& in, const u8* contexts, const std::vector<Frequen
   decode_chunks(index, layout, 0, layout.chunks(), contexts, StreamDecoder(decoder), symbols.data());
 }
 
-void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
-  if (residuals.empty()) return;
+struct Kind {
+  u8 tables;
+  int precision;  // unless stored raw
+};
+
+Kind read_kind(ByteReader& in) {
   const u8 tables = in.read<u8>("rANS header");
-  if (tables == kStoredRaw) return read_raw(in, geometry, residuals);
+  if (tables == kStoredRaw) return {tables, 0};
   if (tables > kExponent) throw Error(ErrorKind::corrupt, "rANS header: unknown kind of tables");
   const int precision = in.read<u8>("rANS header");
   if (precision < kMinPrecision || precision > kMaxPrecision)
     throw Error(ErrorKind::corrupt, "rANS header: precision out of range");
+  return {tables, precision};
+}
+
+void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
+  if (residuals.empty()) return;
+  const auto [tables, precision] = read_kind(in);
+  if (tables == kStoredRaw) return read_raw(in, geometry, residuals);
   const TileGrid& grid = geometry.grid;
   if (tables == kPerTile) {
     for (i64 tile = 0; tile < grid.tiles(); ++tile) {
@@ -218,6 +229,18 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
 }
 
 }  // namespace
+
+std::optional<RansHeader> read_rans_header(ByteReader& in, int bits) {
+  const auto [tables, precision] = read_kind(in);
+  RansHeader header;
+  header.is_stored = tables == kStoredRaw;
+  if (header.is_stored) return header;
+  if (tables != kPerTensor) return std::nullopt;
+  header.table = read_tables(in, 1, bits, precision)[0];
+  header.is_constant = is_constant(header.table);
+  header.log2_chunk = read_log2_chunk(in);
+  return header;
+}
 
 const EntropyCoder kRansCoder = {.name = "rans",
                                  .id = 1,

@@ -35,16 +35,6 @@ u64 arrange(const WordFormat& f, u64 word) noexcept {
          sign << (f.mantissa_bits + low_exponent) | low << f.mantissa_bits | (word & mantissa_mask);
 }
 
-u64 restore(const WordFormat& f, u64 arranged) noexcept {
-  if (f.number == NumberClass::signed_int) return arranged ^ (u64{1} << (f.bits - 1));
-  if (f.number != NumberClass::floating) return arranged;
-  const int low_exponent = std::max(0, f.exponent_bits - 8), rest = f.mantissa_bits + low_exponent;
-  const u64 high = arranged >> (rest + 1), sign = arranged >> rest & 1;
-  const u64 low = arranged >> f.mantissa_bits & ((u64{1} << low_exponent) - 1);
-  return sign << (f.bits - 1) | (high << low_exponent | low) << f.mantissa_bits |
-         (arranged & ((u64{1} << f.mantissa_bits) - 1));
-}
-
 // One-plane formats: all of the word, order-preserving.
 u64 arrange_single(const WordFormat& f, u64 word) noexcept {
   const u64 mask = (u64{1} << f.bits) - 1, top = u64{1} << (f.bits - 1);
@@ -239,7 +229,7 @@ void join_planes_into(const WordFormat& f, std::span<const u8* const> planes, u6
   for (u64 i = 0; i < count; ++i) {
     u64 arranged = 0;
     for (std::size_t p = 0; p < layout.size(); ++p) arranged |= u64{planes[p][i]} << layout[p].shift;
-    const u64 word = restore(f, arranged);
+    const u64 word = restore_word(f, arranged);
     std::memcpy(words + i * static_cast<u64>(f.memory_bytes), &word, static_cast<std::size_t>(f.memory_bytes));
   }
 }

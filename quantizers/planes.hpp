@@ -32,6 +32,17 @@ std::vector<u8> join_planes(const WordFormat& format, const std::vector<std::vec
 // The same into `words`, which has room for `count` words; with one plane it may be the plane itself.
 void join_planes_into(const WordFormat& format, std::span<const u8* const> planes, u64 count, u8* words) noexcept;
 
+// Words of more than 8 bits from their planes put side by side, the first on top: what joining does, for the GPU too.
+WC_HD constexpr u64 restore_word(const WordFormat& f, u64 arranged) {
+  if (f.number == NumberClass::signed_int) return arranged ^ (u64{1} << (f.bits - 1));
+  if (f.number != NumberClass::floating) return arranged;
+  const int low_exponent = f.exponent_bits > 8 ? f.exponent_bits - 8 : 0, rest = f.mantissa_bits + low_exponent;
+  const u64 high = arranged >> (rest + 1), sign = arranged >> rest & 1;
+  const u64 low = arranged >> f.mantissa_bits & ((u64{1} << low_exponent) - 1);
+  return sign << (f.bits - 1) | (high << low_exponent | low) << f.mantissa_bits |
+         (arranged & ((u64{1} << f.mantissa_bits) - 1));
+}
+
 // Order-preserving unsigned word: integers by value, floats by IEEE total order. For ranking.
 u64 order_key(const WordFormat& format, u64 word) noexcept;
 u64 word_of_order_key(const WordFormat& format, u64 key) noexcept;  // the inverse

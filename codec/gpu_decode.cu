@@ -1,0 +1,147 @@
+#include "codec/gpu_decode.hpp"
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "entropy/lane_decode.cuh"
+
+namespace wcodec {
+namespace {
+
+using namespace gpu;
+
+constexpr int kMaxWarps = 16, kMaxPlanes = 8;
+
+void check(cudaError_t error) {
+  if (error != cudaSuccess) throw Error(ErrorKind::internal, std::string("GPU: ") + cudaGetErrorString(error));
+}
+
+int multiprocessors() {
+  int device = 0, count = 0;
+  check(cudaGetDevice(&device));
+  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
+  return count;
+}
+
+template <class Code, class Sink>
+void launch(const GpuStream& stream, u32 table_bytes, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+  const auto kernel = &decode_stream<Code, Sink>;
+  const u64 chunks = stream.chunks(), processors = static_cast<u64>(multiprocessors());
+  // Few chunks are spread over all multiprocessors, many share the tables of a block.
+  const u64 warps = std::clamp<u64>((chunks + processors - 1) / processors, 1, kMaxWarps);
+  const std::size_t shared = table_bytes + 256 + warps * warp_bytes<Sink>();
+  const int threads = static_cast<int>(warps) * kMaxLanes;
+  if (shared > 48 * 1024)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
+  int resident = 0;
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, threads, shared));
+  if (resident == 0) throw Error(ErrorKind::unsupported, "GPU: too little shared memory for the tables of this stream");
+  const u64 blocks = std::min((chunks + warps - 1) / warps, processors * static_cast<u64>(resident));
+  kernel<<<static_cast<u32>(blocks), threads, shared, queue>>>(stream, image, out, status);
+  check(cudaGetLastError());
+}
+
+__global__ void unpack_stored(const __grid_constant__ GpuStream stream, const u8* image, u8* out) {
+  const u8 *const packed = image + stream.bytes, *const map = image + stream.map;
+  const u64 stride = u64{gridDim.x} * blockDim.x;
+  for (u64 i = u64{blockIdx.x} * blockDim.x + threadIdx.x; i < stream.count; i += stride) {
+    const u64 bit = i * stream.bits;
+    const u32 two = packed[bit / 8] | packed[bit / 8 + 1] << 8;
+    out[i] = map[two >> bit % 8 & ((1u << stream.bits) - 1)];
+  }
+}
+
+struct Joined {
+  WordFormat format;
+  u64 count;
+  int planes;
+  const u8* plane[kMaxPlanes];
+  int shift[kMaxPlanes];
+};
+
+__global__ void join(const __grid_constant__ Joined from, u8* words) {
+  const u64 stride = u64{gridDim.x} * blockDim.x;
+  for (u64 i = u64{blockIdx.x} * blockDim.x + threadIdx.x; i < from.count; i += stride) {
+    u64 arranged = 0;
+    for (int p = 0; p < from.planes; ++p) arranged |= u64{from.plane[p][i]} << from.shift[p];
+    const u64 word = restore_word(from.format, arranged);
+    if (from.format.memory_bytes == 2) {
+      reinterpret_cast<u16*>(words)[i] = static_cast<u16>(word);
+    } else if (from.format.memory_bytes == 4) {
+      reinterpret_cast<u32*>(words)[i] = static_cast<u32>(word);
+    } else {
+      reinterpret_cast<u64*>(words)[i] = word;
+    }
+  }
+}
+
+constexpr int kSimpleThreads = 256;
+u32 simple_blocks(u64 count) {
+  return static_cast<u32>(
+      std::min<u64>((count + kSimpleThreads - 1) / kSimpleThreads, static_cast<u64>(multiprocessors()) * 8));
+}
+
+void decode_pairs(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+  const u32 table = 4 * kPairSlots;
+  if (stream.output == GpuOutput::joined) {
+    launch<PairSteps, JoinSink<2>>(stream, table, image, out, status, queue);
+  } else if (stream.output == GpuOutput::bytes) {
+    launch<PairSteps, ByteSink<2, GpuOutput::bytes, 0>>(stream, table, image, out, status, queue);
+  } else if (stream.output == GpuOutput::mapped_bits) {
+    launch<PairSteps, ByteSink<2, GpuOutput::mapped_bits, 0>>(stream, table, image, out, status, queue);
+  } else if (stream.low_bits == 4) {
+    launch<PairSteps, ByteSink<2, GpuOutput::added_bits, 4>>(stream, table, image, out, status, queue);
+  } else {
+    launch<PairSteps, ByteSink<2, GpuOutput::added_bits, 2>>(stream, table, image, out, status, queue);
+  }
+}
+
+void decode(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+  if (stream.count == 0) return;
+  switch (stream.code) {
+    case GpuCode::stored:
+      unpack_stored<<<simple_blocks(stream.count), kSimpleThreads, 0, queue>>>(stream, image, out);
+      return check(cudaGetLastError());
+    case GpuCode::constant:
+      return check(cudaMemsetAsync(out, stream.constant, stream.count, queue));
+    case GpuCode::pairs:
+      return decode_pairs(stream, image, out, status, queue);
+    case GpuCode::rans: {
+      const u32 table = 4u << stream.precision;
+      if (stream.output == GpuOutput::joined)
+        return launch<RansSteps, JoinSink<1>>(stream, table, image, out, status, queue);
+      return launch<RansSteps, ByteSink<1, GpuOutput::bytes, 0>>(stream, table, image, out, status, queue);
+    }
+    case GpuCode::wide_rans:
+      return launch<WideRansSteps, ByteSink<1, GpuOutput::bytes, 0>>(stream, (1u << stream.precision) + 1024, image,
+                                                                     out, status, queue);
+  }
+}
+
+}  // namespace
+
+std::string why_no_gpu() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) return std::string("no usable GPU: ") + cudaGetErrorString(error);
+  return count == 0 ? "no GPU" : "";
+}
+
+void gpu_decode(const GpuPlan& plan, const u8* image, u8* words, u8* scratch, u64* status, CUstream_st* stream) {
+  if (plan.streams.size() == 1 || plan.is_joined) return decode(plan.streams[0], image, words, status, stream);
+  const u64 a_plane = plan.scratch_size() / plan.streams.size();
+  Joined from{plan.format, plan.weights(), static_cast<int>(plan.streams.size()), {}, {}};
+  int shift = plan.format.bits;
+  for (std::size_t p = 0; p < plan.streams.size(); ++p) {
+    decode(plan.streams[p], image, scratch + p * a_plane, status, stream);
+    from.plane[p] = scratch + p * a_plane;
+    from.shift[p] = shift -= plan.streams[p].bits;
+  }
+  if (from.count == 0) return;
+  join<<<simple_blocks(from.count), kSimpleThreads, 0, stream>>>(from, words);
+  check(cudaGetLastError());
+}
+
+}  // namespace wcodec

@@ -1,0 +1,70 @@
+// A chunked stream as the GPU decodes it: plain numbers that the host reads from a record and hands to a kernel.
+//
+// All of it lies in one image, a block of bytes with the record's chunks as they stand, the chunks' places, and
+// decoding tables spelled out. Positions count from the image's beginning.
+#pragma once
+
+#include "core/types.hpp"
+
+namespace wcodec {
+
+enum class GpuCode : u8 { stored, constant, pairs, rans, wide_rans };
+
+// What decoded high parts become; the tables are made for one of these.
+enum class GpuOutput : u8 {
+  bytes,        // the tables hold the words' bytes
+  added_bits,   // words of 8 bits: the tables hold (high << low) − offset; the low bits are added modulo 256
+  mapped_bits,  // high << low | low bits is looked up in `map`
+  joined        // exponents of bf16, beside the stored plane of sign and mantissa
+};
+
+struct GpuStream {
+  GpuCode code;
+  GpuOutput output;
+  u8 bits, low_bits;  // of a symbol; uncoded ones of these
+  u8 log2_chunk;
+  u8 precision;  // rANS
+  u8 constant;   // the word's byte
+  u64 count;     // symbols
+  u64 map;       // 256 bytes: the word's byte for high << low | low bits
+  u64 table;     // pairs: kPairSlots × u32; rans: 2^p × u32; wide_rans: 2^p bytes, then 256 × u32
+  u64 offsets;   // chunks + 1 × u64, from `bytes`, rising
+  u64 bytes;     // chunks, or the packed symbols of a stored stream
+  u64 beside;    // joined: the stored plane's bytes
+  u64 size;      // of the image: kGpuPadding bytes or more behind the last chunk
+
+  WC_HD constexpr u64 chunks() const { return (count + (u64{1} << log2_chunk) - 1) >> log2_chunk; }
+};
+
+// Loads run ahead of what is decoded by less than this. Parts of an image begin at multiples of kGpuAlignment.
+inline constexpr u64 kGpuPadding = 4096, kGpuAlignment = 16;
+
+// Entries of a pair table: length in bits 0 … 4, kGpuEscape, and two fields of 8 bits, where the words have them:
+// from bits 8 and 24, and from bits 7 and 23 for exponents to be joined.
+inline constexpr u32 kGpuEscape = u32{1} << 5;
+WC_HD constexpr u32 gpu_pair_fields(GpuOutput output, u32 first, u32 second) {
+  return output == GpuOutput::joined ? first << 7 | second << 23 : first << 8 | second << 24;
+}
+// What a table has for a high part: the word's byte, or as much of it as there is without the low bits.
+WC_HD constexpr u32 gpu_field(const GpuStream& stream, const u8* map, u32 high) {
+  return stream.output == GpuOutput::mapped_bits ? high << stream.low_bits : map[high << stream.low_bits];
+}
+// Entries of a rans table: frequency << 20 | (slot − start) << 8 | field. Of a wide one: symbols, (f − 1) | start
+// << 16.
+WC_HD constexpr u32 gpu_rans_entry(u32 frequency, u32 bias, u32 field) { return frequency << 20 | bias << 8 | field; }
+
+// What the device reports: 0 is no fault, and of several that of the lowest chunk remains.
+enum class GpuFault : u8 {
+  none = 0,
+  truncated_states = 1,
+  bad_states = 2,
+  too_short = 3,
+  bad_end = 4,
+  bad_padding = 5
+};
+WC_HD constexpr u64 gpu_status(GpuFault fault, u64 chunk) {
+  return (~chunk & 0xffffffffffffff) << 8 | static_cast<u64>(fault);
+}
+WC_HD constexpr u64 gpu_status_chunk(u64 status) { return ~(status >> 8) & 0xffffffffffffff; }
+
+}  // namespace wcodec

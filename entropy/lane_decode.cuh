@@ -1,0 +1,203 @@
+// A warp decodes a chunk: lane l of the stream is lane l of the warp. Template parameters:
+//   Code (PairSteps, RansSteps, WideRansSteps): a lane's state to an entry, which holds one or two decoded fields
+//   Sink (lane_sinks.cuh): fields, and what lies uncoded beside them, to words
+// Streams may be hostile. Every address is bounded by the chunk's own size, which the host has checked, or by
+// kGpuPadding; the number of rounds is fixed before the first. What a chunk's bytes say decides values only, and a
+// chunk that does not end as it must is reported.
+#pragma once
+
+#include "entropy/lane_sinks.cuh"
+#include "entropy/pair_code.hpp"
+
+#ifndef WCODEC_GPU_BLOCKS
+#define WCODEC_GPU_BLOCKS 2
+#endif
+
+namespace wcodec::gpu {
+
+struct PairSteps {
+  static constexpr int kSymbols = 2;
+  u32 table;
+  __device__ PairSteps(const GpuStream&, const u8* tables) : table(shared_address(tables)) {}
+  __device__ static u32 table_bytes(const GpuStream&) { return 4 * kPairSlots; }
+  __device__ u32 step(u32& x) const {
+    const u32 entry = shared_u32(table + 4 * (x & (kPairSlots - 1)));
+    x = __funnelshift_r(x, 0, entry);  // by the length, modulo 32
+    return entry;
+  }
+};
+
+struct RansSteps {
+  static constexpr int kSymbols = 1;
+  u32 table, precision, mask;
+  __device__ RansSteps(const GpuStream& stream, const u8* tables)
+      : table(shared_address(tables)), precision(stream.precision), mask((1u << stream.precision) - 1) {}
+  __device__ static u32 table_bytes(const GpuStream& stream) { return 4u << stream.precision; }
+  __device__ u32 step(u32& x) const {
+    const u32 entry = shared_u32(table + 4 * (x & mask));
+    x = (entry >> 20) * (x >> precision) + (entry >> 8 & 0xfff);
+    return entry;
+  }
+};
+
+struct WideRansSteps {
+  static constexpr int kSymbols = 1;
+  const u8 *symbols, *map;
+  const u32* ranges;
+  u32 precision, mask;
+  __device__ WideRansSteps(const GpuStream& stream, const u8* tables)
+      : symbols(tables),
+        map(tables + table_bytes(stream)),
+        ranges(reinterpret_cast<const u32*>(tables + (1u << stream.precision))),
+        precision(stream.precision),
+        mask((1u << stream.precision) - 1) {}
+  __device__ static u32 table_bytes(const GpuStream& stream) { return (1u << stream.precision) + 1024; }
+  __device__ u32 step(u32& x) const {
+    const u32 slot = x & mask, symbol = symbols[slot], range = ranges[symbol];
+    x = ((range & 0xffff) + 1) * (x >> precision) + slot - (range >> 16);
+    return map[symbol];
+  }
+};
+
+// The states a chunk begins with; how many bytes they took goes to `taken`.
+__device__ inline GpuFault read_states(const u8* chunk, u64 size, u32 lanes, u32 lane, u32& x, u32& taken) {
+  if (lanes != kMaxLanes) {
+    x = kLaneLow;
+    if (lane < lanes && 4 * lane + 4 <= size) {
+      x = 0;
+      for (u32 byte = 0; byte < 4; ++byte) x |= u32{__ldg(chunk + 4 * lane + byte)} << 8 * byte;
+    }
+    taken = 4 * lanes;
+    if (__any_sync(kAll, x < kLaneLow)) return GpuFault::bad_states;
+    return size < taken ? GpuFault::truncated_states : GpuFault::none;
+  }
+  if (size < 80) return GpuFault::truncated_states;
+  const u32 extra = __ldg(chunk + lane / 2) >> (4 * (lane % 2)) & 15;
+  u32 end = extra;
+  for (u32 distance = 1; distance < kMaxLanes; distance *= 2) {
+    const u32 before = __shfl_up_sync(kAll, end, distance);
+    if (lane >= distance) end += before;
+  }
+  const u32 bits = __shfl_sync(kAll, end, kMaxLanes - 1), rest = (bits + 7) / 8;
+  taken = 80 + rest;
+  if (size < taken) return GpuFault::truncated_states;
+  const u32 bit = end - extra;
+  const u8* const at = chunk + 80 + bit / 8;
+  const u32 three = __ldg(at) | __ldg(at + 1) << 8 | __ldg(at + 2) << 16;
+  const u32 low = __ldg(chunk + 16 + 2 * lane) | __ldg(chunk + 17 + 2 * lane) << 8;
+  x = ((1u << extra) | (three >> bit % 8 & ((1u << extra) - 1))) << 16 | low;
+  const bool padded = bits % 8 == 0 || __ldg(chunk + taken - 1) >> bits % 8 == 0;
+  return padded ? GpuFault::none : GpuFault::bad_states;
+}
+
+// The symbols of pairs that share the escape, in lane order, and what their fields are.
+template <class Sink>
+__device__ void take_escaped(u32& x, u32& entry, bool escaped, int high_bits, Words& words, const Sink& sink) {
+  words.top_up();
+  if (escaped) {
+    const u32 mask = (1u << high_bits) - 1;
+    entry = Sink::fields(sink.field(x & mask), sink.field(x >> high_bits & mask));
+    x >>= 2 * high_bits;
+  }
+  words.refill(x, escaped);
+  words.top_up();
+}
+
+template <class Code, class Sink>
+__device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, const u8* image, const u8* map, u8* out,
+                                 u64 index, u8* buffer, u32 lane) {
+  const u64* const offsets = reinterpret_cast<const u64*>(image + stream.offsets) + index;
+  const u8* const chunk = image + stream.bytes + offsets[0];
+  const u64 size = offsets[1] - offsets[0], first = index << stream.log2_chunk;
+  const u32 count = static_cast<u32>(min(stream.count - first, u64{1} << stream.log2_chunk));
+  const u32 lanes = static_cast<u32>(lanes_of(count));
+  const int high_bits = stream.bits - stream.low_bits;
+  u32 x, state_bytes;
+  if (const GpuFault fault = read_states(chunk, size, lanes, lane, x, state_bytes); fault != GpuFault::none)
+    return fault;
+  const u64 low = low_bytes(count, stream.low_bits);
+  if (size - state_bytes < low) return GpuFault::too_short;
+  const u64 word_bytes = size - state_bytes - low;
+  const u8* const low_at = chunk + size - low;
+
+  Sink sink(stream, {image, map, out, first, low_at, buffer + kStaged, lane});
+  Words words(buffer, chunk + state_bytes, image + stream.size - 32, lane);
+  const u32 coded = count - static_cast<u32>(seeded_symbols(count, high_bits));
+  constexpr u32 kRound = Code::kSymbols * kMaxLanes;
+  const u32 groups = lanes == kMaxLanes ? coded / (kRound * kGroup) : 0;
+  for (u32 g = 0; g < groups; ++g) {
+    words.top_up();
+    sink.begin_group();
+#pragma unroll
+    for (int r = 0; r < kGroup; ++r) {
+      u32 entry = code.step(x);
+      words.refill(x);
+      if constexpr (Code::kSymbols == 2) {
+        if (__any_sync(kAll, entry & kGpuEscape))
+          take_escaped(x, entry, (entry & kGpuEscape) != 0, high_bits, words, sink);
+      }
+      sink.put(entry, r);
+    }
+    sink.end_group();
+  }
+  // What is no whole group, and short chunks: a round at a time, perhaps not of all lanes.
+  for (u32 i = groups * kRound * kGroup; i < coded; i += Code::kSymbols * lanes) {
+    words.top_up();
+    const u32 at = i + Code::kSymbols * lane;
+    const bool active = lane < lanes && at < coded;
+    u32 entry = 0;
+    if (active) entry = code.step(x);
+    words.refill(x, active);
+    if constexpr (Code::kSymbols == 2) {
+      const bool escaped = (entry & kGpuEscape) != 0;
+      if (__any_sync(kAll, escaped)) take_escaped(x, entry, escaped, high_bits, words, sink);
+      if (active) sink.put_one(at, Sink::first_field(entry));
+      if (active && at + 1 < coded) sink.put_one(at + 1, Sink::second_field(entry));
+    } else if (active) {
+      sink.put_one(at, entry & 0xff);
+    }
+  }
+  bool ended = words.bytes_taken() == word_bytes;
+  if (lanes == kMaxLanes) {
+    const int slots = symbols_per_seed(high_bits), seed_bits = slots * high_bits;
+    ended = ended && x >> seed_bits == kLaneLow >> seed_bits;
+    for (int k = 0; k < slots; ++k)
+      sink.put_one(coded + kMaxLanes * k + lane, sink.field(x >> (k * high_bits) & ((1u << high_bits) - 1)));
+  } else {
+    ended = ended && (lane >= lanes || x == kLaneLow);
+  }
+  if (!__all_sync(kAll, ended)) return GpuFault::bad_end;
+  const u32 used = static_cast<u32>(u64{count} * stream.low_bits % 8);
+  return used != 0 && __ldg(low_at + low - 1) >> used != 0 ? GpuFault::bad_padding : GpuFault::none;
+}
+
+// Shared memory: tables, 256 bytes of map, warp_bytes a warp.
+template <class Sink>
+__host__ __device__ constexpr u32 warp_bytes() {
+  return kStaged + Sink::kShared;
+}
+
+template <class Code, class Sink>
+__global__ void __launch_bounds__(512, WCODEC_GPU_BLOCKS)
+    decode_stream(const __grid_constant__ GpuStream stream, const u8* image, u8* out, u64* status) {
+  extern __shared__ uint4 shared[];
+  u8* const tables = reinterpret_cast<u8*>(shared);
+  const u32 table_bytes = Code::table_bytes(stream), lane = threadIdx.x % kMaxLanes,
+            warp = __shfl_sync(kAll, threadIdx.x / kMaxLanes, 0);  // known to be the same in all lanes
+  const uint4* const table = reinterpret_cast<const uint4*>(image + stream.table);
+  for (u32 i = threadIdx.x; i < table_bytes / 16; i += blockDim.x) shared[i] = __ldg(table + i);
+  u8* const map = tables + table_bytes;
+  const u32* const map_from = reinterpret_cast<const u32*>(image + stream.map);
+  for (u32 i = threadIdx.x; i < 64; i += blockDim.x) reinterpret_cast<u32*>(map)[i] = __ldg(map_from + i);
+  __syncthreads();
+  const Code code(stream, tables);
+  u8* const buffer = map + 256 + warp_bytes<Sink>() * warp;
+  const u64 warps = u64{gridDim.x} * (blockDim.x / kMaxLanes);
+  for (u64 index = u64{blockIdx.x} * (blockDim.x / kMaxLanes) + warp; index < stream.chunks(); index += warps) {
+    const GpuFault fault = decode_chunk<Code, Sink>(stream, code, image, map, out, index, buffer, lane);
+    if (fault != GpuFault::none && lane == 0)
+      atomicMax(reinterpret_cast<unsigned long long*>(status), gpu_status(fault, index));
+  }
+}
+
+}  // namespace wcodec::gpu

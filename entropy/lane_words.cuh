@@ -1,0 +1,161 @@
+// The words of a chunk on their way to the lanes of a warp, which is what 32 interleaved lanes have in common, whatever
+// their step (entropy/lanes.hpp). Who takes a word is a ballot, which word it is a population count.
+//
+// Words pass through a kilobyte of shared memory a warp, so that the look-up that follows the ballot is short; the next
+// 512 bytes are in registers by then, shifted to even addresses.
+#pragma once
+
+#include "entropy/lanes.hpp"
+
+namespace wcodec::gpu {
+
+inline constexpr u32 kAll = 0xffffffff;
+inline constexpr int kGroup = 8;                           // rounds between looks at the words in store
+inline constexpr u32 kStaged = 1024, kHalf = kStaged / 2;  // bytes
+static_assert(kHalf / 2 >= kGroup * kMaxLanes, "a group of rounds must not run out of words");
+
+__device__ inline u32 lanes_below() {
+  u32 mask;
+  asm("mov.u32 %0, %%lanemask_lt;" : "=r"(mask));
+  return mask;
+}
+__device__ inline u32 shared_u16(u32 address) {
+  u16 value;
+  asm volatile("ld.shared.u16 %0, [%1];" : "=h"(value) : "r"(address));
+  return value;
+}
+__device__ inline u32 shared_u8(u32 address) {
+  u16 value;
+  asm volatile("ld.shared.u8 %0, [%1];" : "=h"(value) : "r"(address));
+  return value;
+}
+__device__ inline u32 shared_u32(u32 address) {
+  u32 value;
+  asm("ld.shared.u32 %0, [%1];" : "=r"(value) : "r"(address));
+  return value;
+}
+__device__ inline u32 shared_address(const void* at) { return static_cast<u32>(__cvta_generic_to_shared(at)); }
+
+// Bytes that lie uncoded beside what is coded, copied to shared memory a group of rounds ahead. (In registers they
+// would be waited for together with those asked for last: loads share the few scoreboards that a warp has.)
+class Uncoded {
+ public:
+  static constexpr u32 kMostBytes = 512, kShared = 2 * (kMostBytes + 16);
+
+  // A group has `bytes` of them, a multiple of 16; `buffer` has kShared bytes. Up to two groups beyond the last are
+  // copied, never used (kGpuPadding).
+  __device__ Uncoded(u8* buffer, const u8* begin, u32 bytes, u32 lane)
+      : buffer_(shared_address(buffer)), other_(buffer_ + kMostBytes + 16), bytes_(bytes) {
+    const u32 shift = static_cast<u32>(reinterpret_cast<u64>(begin) % 16);
+    from_ = begin - shift + 16 * lane;
+    shift_ = shift;
+    lane_ = lane;
+    asm volatile("cp.async.wait_all;" ::: "memory");
+    __syncwarp();
+    copy(other_);
+  }
+  // Of the group that begins now, where in shared memory.
+  __device__ u32 next_group() {
+    asm volatile("cp.async.wait_all;" ::: "memory");
+    __syncwarp();
+    const u32 ready = other_;
+    copy(buffer_);
+    other_ = buffer_;
+    buffer_ = ready;
+    return ready + shift_;
+  }
+
+ private:
+  __device__ void copy(u32 to) {
+    if (16 * lane_ < bytes_ + shift_)
+      asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to + 16 * lane_), "l"(from_) : "memory");
+    from_ += bytes_;
+  }
+  u32 buffer_, other_, bytes_, shift_, lane_;
+  const u8* from_;
+};
+
+class Words {
+ public:
+  // `buffer`: kStaged bytes of shared memory, this warp's own. `last`: a multiple of 16 where 32 bytes may be read;
+  // nothing beyond them is.
+  __device__ Words(u8* buffer, const u8* begin, const u8* last, u32 lane)
+      : buffer_(reinterpret_cast<uint4*>(buffer) + lane),
+        base_(shared_address(buffer)),
+        below_(lanes_below()),
+        last_(last) {
+    const u64 address = reinterpret_cast<u64>(begin);
+    from_ = begin - address % 16 + 16 * lane;
+    shift_ = 8 * static_cast<u32>(address & 1);
+    first_ = next_ = base_ + static_cast<u32>(address & 14);
+    __syncwarp();
+    buffer_[0] = fetch();
+    buffer_[kMaxLanes] = fetch();
+    ahead_ = fetch();
+    __syncwarp();
+  }
+
+  // After it kHalf / 2 words may be taken.
+  __device__ void top_up() {
+    if (next_ - base_ < kHalf) return;
+    __syncwarp();
+    buffer_[0] = buffer_[kMaxLanes];
+    buffer_[kMaxLanes] = ahead_;
+    ahead_ = fetch();
+    next_ -= kHalf;
+    first_ -= kHalf;
+    __syncwarp();
+  }
+
+  // Lanes below 2^16 take the next words, in lane order.
+  __device__ void refill(u32& x) {
+    u32 all;
+    asm volatile(
+        "{\n"
+        "  .reg .pred due;\n"
+        "  .reg .u32 at;\n"
+        "  .reg .u16 word, low, high;\n"
+        "  setp.lt.u32 due, %0, 0x10000;\n"
+        "  vote.sync.ballot.b32 %1, due, 0xffffffff;\n"
+        "  and.b32 at, %1, %3;\n"
+        "  popc.b32 at, at;\n"
+        "  mad.lo.u32 at, at, 2, %2;\n"
+        "  @due ld.shared.u16 word, [at];\n"
+        "  mov.b32 {low, high}, %0;\n"
+        "  @due mov.b32 %0, {word, low};\n"
+        "}"
+        : "+r"(x), "=&r"(all)
+        : "r"(next_), "r"(below_));
+    next_ += 2 * __popc(all);
+  }
+  // The same for those that take part.
+  __device__ void refill(u32& x, bool takes_part) {
+    const bool due = takes_part && x < kLaneLow;
+    const u32 all = __ballot_sync(kAll, due);
+    if (due) x = x << 16 | shared_u16(next_ + 2 * __popc(all & below_));
+    next_ += 2 * __popc(all);
+  }
+
+  __device__ u32 bytes_taken() const { return next_ - first_; }
+
+ private:
+  __device__ uint4 fetch() {
+    const u8* const at = from_ < last_ ? from_ : last_;
+    from_ += kHalf;
+    uint4 v = __ldg(reinterpret_cast<const uint4*>(at));
+    const u32 after = __ldg(reinterpret_cast<const u32*>(at) + 4);
+    v.x = __funnelshift_r(v.x, v.y, shift_);
+    v.y = __funnelshift_r(v.y, v.z, shift_);
+    v.z = __funnelshift_r(v.z, v.w, shift_);
+    v.w = __funnelshift_r(v.w, after, shift_);
+    return v;
+  }
+
+  uint4* buffer_;  // this lane's part of the first half
+  u32 base_, below_, shift_;
+  u32 next_, first_;  // shared addresses of words; the first one's falls as halves go
+  const u8 *from_, *last_;
+  uint4 ahead_;
+};
+
+}  // namespace wcodec::gpu
