@@ -59,6 +59,8 @@ set_up test
 must "Configure (release)" configure configure_to_test release
 step "Layering" layering pytest_run layering "$pattern" tests/layering_test.py
 must "Build (release)" build build release
+command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]] ||
+  echo "  No nvcc: the GPU decoders are neither compiled nor tested."
 step "C++ tests" ctest ctest_run release "$pattern"
 step "Python tests" python python_tests "$pattern"
 step "Script tests" scripts pytest_run scripts "$pattern" tests/scripts

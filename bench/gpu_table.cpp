@@ -1,7 +1,7 @@
 // Decoding on the GPU, on the same bytes in one process: what a copy and a plain expansion reach, our coders, at the
 // size of one layer and far beyond. Ratio and speed come from one record; every output is compared with the original.
 //
-//   build/gpu_table [--sizes 16,64,1024] [--only SUBSTRING] [--repeats N] [--json FILE]
+//   build/gpu_table [--sizes 16,64,1024] [--only DATA] [--coder SUBSTRING] [--repeats N] [--json FILE]
 //
 // Decoded bytes a second, all compressed bytes counted in the ratio. "graph": launches back to back in one CUDA graph,
 // rotating through as many copies of input and output as exceed the L2. "single": one launch between two events, on a
@@ -159,7 +159,7 @@ struct Result {
 Result measure(const Job& job, int repeats) {
   const GpuPlan& plan = job.plan;
   const u64 bytes = plan.words_size();
-  const std::size_t copies = bytes > u64{256} << 20 ? 1 : std::max<u64>(2, (u64{200} << 20) / bytes + 1);
+  const std::size_t copies = std::max<u64>(2, (u64{200} << 20) / bytes + 1);
   const Device device(plan, copies);
   cudaStream_t stream;
   check(cudaStreamCreate(&stream));
@@ -207,7 +207,7 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 int run(int argc, char** argv) {
-  std::string sizes = "16,64,1024", only, json;
+  std::string sizes = "16,64,1024", only, coder, json;
   int repeats = 20;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
@@ -215,6 +215,8 @@ int run(int argc, char** argv) {
       sizes = argv[i + 1];
     else if (name == "--only")
       only = argv[i + 1];
+    else if (name == "--coder")
+      coder = argv[i + 1];
     else if (name == "--repeats")
       repeats = std::stoi(argv[i + 1]);
     else if (name == "--json")
@@ -234,8 +236,7 @@ int run(int argc, char** argv) {
               {"int8ch", "rans:precision=12", {4096, 8192, 16384, 65536}},
               {"int8pt", "prefix:low=2", {4096, 8192, 16384, 65536}},
               {"int8pt", "rans:precision=12", {4096, 8192, 16384, 65536}},
-              {"bf16", "prefix", {2048, 4096, 8192, 16384, 65536}},
-              {"bf16", "rans:precision=11", {8192, 65536}}};
+              {"bf16", "prefix", {2048, 4096, 8192, 16384, 65536}}};
   std::vector<std::unique_ptr<QuantizedTensor>> tensors;
   std::vector<Job> jobs;
   for (const std::string& size : split(sizes)) {
@@ -247,6 +248,7 @@ int run(int argc, char** argv) {
         if (sv(row.data) != data) continue;
         for (const int chunk : row.chunks) {
           if (mebibytes >= 1024 ? chunk < 16384 : chunk > 16384) continue;
+          if (!coder.empty() && sv(row.coder).find(coder) == sv::npos) continue;
           jobs.push_back({data, fmt::format("{},chunk={}", row.coder, chunk), mebibytes, tensors.back().get(), 0, {}});
           if (jobs.back().coder.starts_with("prefix,")) jobs.back().coder[6] = ':';
         }

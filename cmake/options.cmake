@@ -20,7 +20,7 @@ if(WCODEC_SANITIZE)
   target_link_options(wcodec_options INTERFACE -fsanitize=${WCODEC_SANITIZE})
 endif()
 if(WCODEC_FUZZ)
-  target_compile_options(wcodec_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_options(wcodec_options INTERFACE $<${wcodec_cxx}:-fsanitize=fuzzer-no-link>)
 endif()
 
 # wcodec_stage(NAME SOURCES… [LINK LIBRARIES…]): a stage's static library.

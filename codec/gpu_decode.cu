@@ -18,12 +18,13 @@ void check(cudaError_t error) {
   if (error != cudaSuccess) throw Error(ErrorKind::internal, std::string("GPU: ") + cudaGetErrorString(error));
 }
 
-int multiprocessors() {
-  int device = 0, count = 0;
+int attribute(cudaDeviceAttr which) {
+  int device = 0, value = 0;
   check(cudaGetDevice(&device));
-  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
-  return count;
+  check(cudaDeviceGetAttribute(&value, which, device));
+  return value;
 }
+int multiprocessors() { return attribute(cudaDevAttrMultiProcessorCount); }
 
 template <class Code, class Sink>
 void launch(const GpuStream& stream, u32 table_bytes, const u8* image, u8* out, u64* status, cudaStream_t queue) {
@@ -39,8 +40,17 @@ void launch(const GpuStream& stream, u32 table_bytes, const u8* image, u8* out, 
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, threads, shared));
   if (resident == 0) throw Error(ErrorKind::unsupported, "GPU: too little shared memory for the tables of this stream");
   const u64 blocks = std::min((chunks + warps - 1) / warps, processors * static_cast<u64>(resident));
-  kernel<<<static_cast<u32>(blocks), threads, shared, queue>>>(stream, image, out, status);
-  check(cudaGetLastError());
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = static_cast<u32>(blocks);
+  config.blockDim = static_cast<u32>(threads);
+  config.dynamicSmemBytes = shared;
+  config.stream = queue;
+  config.attrs = &overlap;
+  config.numAttrs = attribute(cudaDevAttrComputeCapabilityMajor) >= 9 ? 1 : 0;
+  check(cudaLaunchKernelEx(&config, kernel, stream, image, out, status));
 }
 
 __global__ void unpack_stored(const __grid_constant__ GpuStream stream, const u8* image, u8* out) {

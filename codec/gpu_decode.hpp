@@ -16,7 +16,8 @@ std::string why_no_gpu();
 // Device memory of the caller: `image` holds plan.image, `words` receives plan.words_size() bytes, `scratch` has
 // plan.scratch_size() (or is null for none); each begins at a multiple of 16. `status` is a word that the caller sets
 // to zero; it stays so unless a stream is damaged, one word may serve many launches, and check_gpu_status reads it.
-// Throws Error{internal} where a launch is refused.
+// Decodes that follow one another directly may overlap, so they need words of their own (and scratch, where there is
+// any); whatever else follows on the stream finds all of them done. Throws Error{internal} where a launch is refused.
 void gpu_decode(const GpuPlan& plan, const u8* image, u8* words, u8* scratch, u64* status, CUstream_st* stream);
 
 }  // namespace wcodec

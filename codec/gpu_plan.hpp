@@ -24,7 +24,8 @@ struct GpuPlan {
 };
 
 // Throws as decode_tensor does, for all that can be told from headers; Error{unsupported} for records that only the CPU
-// decodes: predicted or transformed ones, and planes of coders or tables that the GPU has not.
+// decodes: predicted or transformed ones, and planes of coders or tables that the GPU has not. What is wrong behind the
+// streams is found here, before what is wrong in them.
 GpuPlan plan_gpu_decode(Bytes record, u64 max_weights = kDefaultWeightLimit);
 
 // Throws what decode_tensor throws for this fault; `status` is what the device wrote, 0 for none.

@@ -9,10 +9,6 @@
 #include "entropy/lane_sinks.cuh"
 #include "entropy/pair_code.hpp"
 
-#ifndef WCODEC_GPU_BLOCKS
-#define WCODEC_GPU_BLOCKS 2
-#endif
-
 namespace wcodec::gpu {
 
 struct PairSteps {
@@ -133,8 +129,7 @@ __device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, cons
       u32 entry = code.step(x);
       words.refill(x);
       if constexpr (Code::kSymbols == 2) {
-        if (__any_sync(kAll, entry & kGpuEscape))
-          take_escaped(x, entry, (entry & kGpuEscape) != 0, high_bits, words, sink);
+        if (any_lane_has<kGpuEscape>(entry)) take_escaped(x, entry, (entry & kGpuEscape) != 0, high_bits, words, sink);
       }
       sink.put(entry, r);
     }
@@ -178,9 +173,13 @@ __host__ __device__ constexpr u32 warp_bytes() {
 }
 
 template <class Code, class Sink>
-__global__ void __launch_bounds__(512, WCODEC_GPU_BLOCKS)
+__global__ void __launch_bounds__(512, Sink::kBlocks)
     decode_stream(const __grid_constant__ GpuStream stream, const u8* image, u8* out, u64* status) {
   extern __shared__ uint4 shared[];
+  // A launch that follows directly may begin while this one ends, and then waits for it at its own end.
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
   u8* const tables = reinterpret_cast<u8*>(shared);
   const u32 table_bytes = Code::table_bytes(stream), lane = threadIdx.x % kMaxLanes,
             warp = __shfl_sync(kAll, threadIdx.x / kMaxLanes, 0);  // known to be the same in all lanes
@@ -198,6 +197,9 @@ __global__ void __launch_bounds__(512, WCODEC_GPU_BLOCKS)
     if (fault != GpuFault::none && lane == 0)
       atomicMax(reinterpret_cast<unsigned long long*>(status), gpu_status(fault, index));
   }
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
 }
 
 }  // namespace wcodec::gpu

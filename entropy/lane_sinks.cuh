@@ -33,6 +33,7 @@ class ByteSink {
 
  public:
   static constexpr u32 kShared = kHasLow ? Uncoded::kShared : 0;
+  static constexpr int kBlocks = 3;  // of 512 threads to a multiprocessor
 
   __device__ ByteSink(const GpuStream& stream, const SinkPlace& place)
       : map_(place.map),
@@ -67,7 +68,7 @@ class ByteSink {
     } else {
       if constexpr (kHasLow) {
         const u32 low = shared_u8(uncoded_at_ + 8 * kLow * round);
-        entry = (entry & 0xff00ff00) + ((low * factor_) & (kLowMask << 8 | kLowMask << 24));
+        entry += low * factor_ & (kLowMask << 8 | kLowMask << 24);  // bits 16 … 23 are free for a carry
       }
       *reinterpret_cast<u16*>(out) = static_cast<u16>(__byte_perm(entry, 0, 0x4431));
     }
@@ -95,6 +96,7 @@ template <int kSymbols>
 class JoinSink {
  public:
   static constexpr u32 kShared = Uncoded::kShared;
+  static constexpr int kBlocks = 2;  // with three, registers spill
 
   __device__ JoinSink(const GpuStream& stream, const SinkPlace& place)
       : map_(place.map),

@@ -36,6 +36,24 @@ __device__ inline u32 shared_u32(u32 address) {
 }
 __device__ inline u32 shared_address(const void* at) { return static_cast<u32>(__cvta_generic_to_shared(at)); }
 
+// Whether a lane's value has one of these bits.
+template <u32 kBits>
+__device__ inline bool any_lane_has(u32 value) {
+  u32 any;
+  asm volatile(
+      "{\n"
+      "  .reg .pred has;\n"
+      "  .reg .u32 bits;\n"
+      "  and.b32 bits, %1, %2;\n"
+      "  setp.ne.u32 has, bits, 0;\n"
+      "  vote.sync.any.pred has, has, 0xffffffff;\n"
+      "  selp.u32 %0, 1, 0, has;\n"
+      "}"
+      : "=r"(any)
+      : "r"(value), "n"(kBits));
+  return any != 0;
+}
+
 // Bytes that lie uncoded beside what is coded, copied to shared memory a group of rounds ahead. (In registers they
 // would be waited for together with those asked for last: loads share the few scoreboards that a warp has.)
 class Uncoded {
@@ -84,6 +102,7 @@ class Words {
         base_(shared_address(buffer)),
         below_(lanes_below()),
         last_(last) {
+    is_last_ = lane == kMaxLanes - 1;
     const u64 address = reinterpret_cast<u64>(begin);
     from_ = begin - address % 16 + 16 * lane;
     shift_ = 8 * static_cast<u32>(address & 1);
@@ -143,7 +162,9 @@ class Words {
     const u8* const at = from_ < last_ ? from_ : last_;
     from_ += kHalf;
     uint4 v = __ldg(reinterpret_cast<const uint4*>(at));
-    const u32 after = __ldg(reinterpret_cast<const u32*>(at) + 4);
+    // The byte that follows is the next lane's, but for the last lane.
+    u32 after = __shfl_down_sync(kAll, v.x, 1);
+    if (is_last_) after = __ldg(reinterpret_cast<const u32*>(at) + 4);
     v.x = __funnelshift_r(v.x, v.y, shift_);
     v.y = __funnelshift_r(v.y, v.z, shift_);
     v.z = __funnelshift_r(v.z, v.w, shift_);
@@ -155,6 +176,7 @@ class Words {
   u32 base_, below_, shift_;
   u32 next_, first_;  // shared addresses of words; the first one's falls as halves go
   const u8 *from_, *last_;
+  bool is_last_;
   uint4 ahead_;
 };
 
