@@ -180,7 +180,7 @@ QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
   const bool is_word =
       in_place && header.is_plain() && header.format.bits == 8 && header.format.number != NumberClass::floating;
   for (std::size_t p = 0; p < layout.size(); ++p) {
-    if (!in_place && layout[p].zero == 0 && is_plain(header)) {
+    if (!in_place && layout[p].zero == 0 && header.is_plain()) {
       if (const auto stored = take_stored(*header.coder, in, {header.grid, layout[p].bits})) {
         planes.push_back(stored->data());
         continue;
