@@ -12,7 +12,7 @@ namespace {
 
 using namespace gpu;
 
-constexpr int kMaxWarps = 16, kMaxPlanes = 8;
+constexpr int kMaxPlanes = 8;
 
 void check(cudaError_t error) {
   if (error != cudaSuccess) throw Error(ErrorKind::internal, std::string("GPU: ") + cudaGetErrorString(error));
@@ -31,7 +31,7 @@ void launch(const GpuStream& stream, u32 table_bytes, const u8* image, u8* out, 
   const auto kernel = &decode_stream<Code, Sink>;
   const u64 chunks = stream.chunks(), processors = static_cast<u64>(multiprocessors());
   // Few chunks are spread over all multiprocessors, many share the tables of a block.
-  const u64 warps = std::clamp<u64>((chunks + processors - 1) / processors, 1, kMaxWarps);
+  const u64 warps = std::clamp<u64>((chunks + processors - 1) / processors, 1, Sink::kThreads / kMaxLanes);
   const std::size_t shared = table_bytes + 256 + warps * warp_bytes<Sink>();
   const int threads = static_cast<int>(warps) * kMaxLanes;
   if (shared > 48 * 1024)

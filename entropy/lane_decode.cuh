@@ -173,7 +173,7 @@ __host__ __device__ constexpr u32 warp_bytes() {
 }
 
 template <class Code, class Sink>
-__global__ void __launch_bounds__(512, Sink::kBlocks)
+__global__ void __launch_bounds__(Sink::kThreads, Sink::kBlocks)
     decode_stream(const __grid_constant__ GpuStream stream, const u8* image, u8* out, u64* status) {
   extern __shared__ uint4 shared[];
   // A launch that follows directly may begin while this one ends, and then waits for it at its own end.

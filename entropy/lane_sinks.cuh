@@ -33,7 +33,7 @@ class ByteSink {
 
  public:
   static constexpr u32 kShared = kHasLow ? Uncoded::kShared : 0;
-  static constexpr int kBlocks = 3;  // of 512 threads to a multiprocessor
+  static constexpr int kThreads = 512, kBlocks = 3;  // a block at most; blocks to a multiprocessor
 
   __device__ ByteSink(const GpuStream& stream, const SinkPlace& place)
       : map_(place.map),
@@ -96,7 +96,7 @@ template <int kSymbols>
 class JoinSink {
  public:
   static constexpr u32 kShared = Uncoded::kShared;
-  static constexpr int kBlocks = 2;  // with three, registers spill
+  static constexpr int kThreads = 256, kBlocks = 5;  // more warps, and registers spill
 
   __device__ JoinSink(const GpuStream& stream, const SinkPlace& place)
       : map_(place.map),
