@@ -51,10 +51,10 @@ class BitWriter {
 // does.
 class BitReader {
  public:
-  explicit BitReader(ByteReader& in) noexcept : in_(in) {}
+  explicit BitReader(ByteReader& in, const char* what = "frequency table") noexcept : in_(in), what_(what) {}
   u32 get(int count) {
     while (available_ < count) {
-      pending_ |= u64{in_.read<u8>("frequency table")} << available_;
+      pending_ |= u64{in_.read<u8>(what_)} << available_;
       available_ += 8;
     }
     const u32 value = static_cast<u32>(pending_ & ((u64{1} << count) - 1));
@@ -65,7 +65,8 @@ class BitReader {
   u32 unary(u32 limit) {
     u32 zeros = 0;
     while (get(1) == 0) {
-      if (++zeros > limit) throw Error(ErrorKind::corrupt, "frequency table: a code is longer than any value needs");
+      if (++zeros > limit)
+        throw Error(ErrorKind::corrupt, std::string(what_) + ": a code is longer than any value needs");
     }
     return zeros;
   }
@@ -80,12 +81,13 @@ class BitReader {
   }
   // The padding must be zero: a table has one spelling.
   void finish() {
-    if (pending_ != 0) throw Error(ErrorKind::corrupt, "frequency table: padding bits are not zero");
+    if (pending_ != 0) throw Error(ErrorKind::corrupt, std::string(what_) + ": padding bits are not zero");
     available_ = 0;
   }
 
  private:
   ByteReader& in_;
+  const char* what_;
   u64 pending_ = 0;
   int available_ = 0;
 };

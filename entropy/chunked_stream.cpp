@@ -149,7 +149,7 @@ ChunkIndex read_chunk_index(ByteReader& in, const StreamLayout& layout) {
   ChunkIndex index;
   index.offset.reserve(static_cast<std::size_t>(chunks + 1));
   index.offset.push_back(0);
-  BitReader packed(in);
+  BitReader packed(in, "chunk index");
   for (u64 k = 0; k < chunks; ++k) {
     const u64 size = least + (chunks > 1 ? packed.get(width) : 0);
     if (size < least || size > in.remaining() || index.offset.back() + size > in.remaining())

@@ -78,7 +78,7 @@ ExponentContexts read_exponent_contexts(ByteReader& in) {
   if (out.count == 1) return out;
   const std::size_t first = in.read<u8>("exponent contexts"), last = in.read<u8>("exponent contexts");
   if (first == 0 || last < first) throw corrupt("their map is out of range");
-  BitReader steps(in);
+  BitReader steps(in, "exponent contexts");
   for (std::size_t s = 1; s < 256; ++s) {
     const u32 step = s >= first && s <= last ? steps.get(1) : 0;
     out.context_of[s] = static_cast<u8>(out.context_of[s - 1] + step);

@@ -73,7 +73,7 @@ void read_states(ByteReader& in, int lanes, LaneStates& states) {
   }
   const u8* widths = in.take(16, "lane states").data();
   const u8* lows = in.take(64, "lane states").data();
-  BitReader rest(in);
+  BitReader rest(in, "lane states");
   for (std::size_t lane = 0; lane < kMaxLanes; ++lane) {
     const int extra = widths[lane / 2] >> (4 * (lane % 2)) & 15;
     u16 low;

@@ -1,9 +1,9 @@
 #include "entropy/pair_code.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
+#include "core/portable_math.hpp"
 #include "entropy/log2_cost.hpp"
 #include "entropy/side_stream.hpp"
 
@@ -105,22 +105,32 @@ void for_each_codeword(const PairCode& code, Visit&& visit) {
   }
 }
 
+// Probabilities in units of 2^-24, at least 1 for what occurs, so that products of two fit. What is chosen by them must
+// not depend on a C library's logarithm.
+constexpr int kUnitBits = 24;
+
+std::array<u32, 256> probabilities(std::span<const u64> counts) noexcept {
+  const auto total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), u64{0}));
+  std::array<u32, 256> p{};
+  for (std::size_t s = 0; s < counts.size(); ++s) {
+    if (counts[s] > 0)
+      p[s] = std::max<u32>(static_cast<u32>(static_cast<double>(counts[s]) / total * (u32{1} << kUnitBits)), 1);
+  }
+  return p;
+}
+
+double cost_bits(u32 unit) noexcept { return kUnitBits - fast_log2(unit); }
+
 }  // namespace
 
 PairCode choose_pair_code(std::span<const u64> counts, int bits) {
   PairCode code;
   code.bits = bits;
-  const u64 total = std::accumulate(counts.begin(), counts.end(), u64{0});
-  // Probabilities in units of 2^-24, so that products fit.
-  std::array<u64, 256> p{};
+  const std::array<u32, 256> p = probabilities(counts);
   std::array<int, 256> cost{};
   int cheapest = kMaxCost;
   for (std::size_t s = 0; s < counts.size(); ++s) {
-    p[s] = static_cast<u64>(std::ldexp(static_cast<double>(counts[s]) / static_cast<double>(total), 24));
-    if (counts[s] > 0) p[s] = std::max<u64>(p[s], 1);
-    cost[s] = p[s] == 0 ? kMaxCost
-                        : std::clamp(static_cast<int>(std::lround(4 * (24 - std::log2(static_cast<double>(p[s]))))), 0,
-                                     kMaxCost);
+    cost[s] = p[s] == 0 ? kMaxCost : std::clamp(static_cast<int>(4 * cost_bits(p[s]) + 0.5), 0, kMaxCost);
     cheapest = std::min(cheapest, cost[s]);
   }
   const auto worth = [&](std::size_t s) { return p[s] > 0 && cost[s] + cheapest <= kCoverLimit; };
@@ -141,7 +151,7 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
   for (std::size_t a = 0; a < code.size; ++a) {
     for (std::size_t b = 0; b < code.size; ++b) {
       if (!code.covers(static_cast<int>(a), static_cast<int>(b))) continue;
-      const u64 weight = std::max<u64>(p[first + a] * p[first + b], 1);
+      const u64 weight = std::max<u64>(u64{p[first + a]} * p[first + b], 1);
       covered += weight;
       leaves.push_back(weight << kIndexBits | (a * code.size + b));
     }
@@ -166,13 +176,13 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
 }
 
 double estimated_pair_bits(std::span<const u64> counts, int bits) noexcept {
-  const auto total = static_cast<double>(std::accumulate(counts.begin(), counts.end(), u64{0}));
+  const std::array<u32, 256> units = probabilities(counts);
   std::array<double, 256> p{}, cost{};
   std::size_t symbols = 0;
-  for (const u64 count : counts) {
-    if (count == 0) continue;
-    p[symbols] = static_cast<double>(count) / total;
-    cost[symbols] = -std::log2(p[symbols]);
+  for (const u32 unit : units) {
+    if (unit == 0) continue;
+    p[symbols] = static_cast<double>(unit) / (u32{1} << kUnitBits);
+    cost[symbols] = cost_bits(unit);
     ++symbols;
   }
   if (symbols < 2) return 1e9;
@@ -188,7 +198,7 @@ double estimated_pair_bits(std::span<const u64> counts, int bits) noexcept {
   const double escaped = std::max(1 - covered, 1e-9);
   // Codewords have whole lengths: about 0.02 bit a pair, more where one pair is likelier than a half.
   const double rounding = std::max(0.04, 1 - covered_bits);
-  return (covered_bits + escaped * (2 * bits - std::log2(escaped)) + rounding) / 2;
+  return (covered_bits + escaped * (2 * bits - portable_log2(escaped)) + rounding) / 2;
 }
 
 double implied_pair_bits(std::span<const u64> counts, const PairCode& code) noexcept {

@@ -171,7 +171,7 @@ ScaleContexts read_scale_contexts(ContextKey key, const TileGrid& grid, ByteRead
   };
   if (sums == 0 || sums > kMaxSums || largest(out.row_level) + largest(out.column_level) >= sums)
     throw corrupt("a level has no context");
-  BitReader steps(in);
+  BitReader steps(in, "scale contexts");
   out.context_of_sum.resize(sums);
   for (std::size_t s = 1; s < sums; ++s)
     out.context_of_sum[s] = static_cast<u8>(out.context_of_sum[s - 1] + steps.get(1));

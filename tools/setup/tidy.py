@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = ("tests", "bench")
+LEFT_OUT = ("tests", "bench", ".venv")
 MEMORY = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wcodec" / "tidy"
 # The compile commands are g++'s, and its warnings are not clang's.
 COMMAND = ["clang-tidy", "--quiet", "--extra-arg=-w", "--extra-arg=-Wno-unknown-warning-option"]
