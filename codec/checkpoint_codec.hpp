@@ -38,8 +38,8 @@ struct EncodeOptions {
   // Layers are cut into parts of at most this many weights (and 4 bytes for each of them), which are coded one by one.
   u64 part_weights = kDefaultPartWeights;
   unsigned threads = 0;  // 0: as many as the machine runs at once. The bytes do not depend on it
-  // Bound on the working memory of parts in flight; 0: threads + 2 parts, about 31 bytes a weight of F32 and 13 of INT8.
-  // One part is always in flight; otherwise fewer threads run. The bytes do not depend on it.
+  // Bound on the working memory of parts in flight; 0: threads + 2 parts, about 31 bytes a weight of F32 and 13 of
+  // INT8. One part is always in flight; otherwise fewer threads run. The bytes do not depend on it.
   u64 memory_bytes = 0;
   bool verify = true;  // decode every part again and compare before it is written
   bool overwrite = false;

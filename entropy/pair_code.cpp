@@ -1,6 +1,7 @@
 #include "entropy/pair_code.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/portable_math.hpp"
@@ -130,7 +131,7 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
   std::array<int, 256> cost{};
   int cheapest = kMaxCost;
   for (std::size_t s = 0; s < counts.size(); ++s) {
-    cost[s] = p[s] == 0 ? kMaxCost : std::clamp(static_cast<int>(4 * cost_bits(p[s]) + 0.5), 0, kMaxCost);
+    cost[s] = p[s] == 0 ? kMaxCost : std::clamp(static_cast<int>(std::lround(4 * cost_bits(p[s]))), 0, kMaxCost);
     cheapest = std::min(cheapest, cost[s]);
   }
   const auto worth = [&](std::size_t s) { return p[s] > 0 && cost[s] + cheapest <= kCoverLimit; };

@@ -11,7 +11,7 @@ namespace wcodec {
 namespace {
 
 using Kind = PrefixHeader::Kind;
-using enum Kind;
+using enum PrefixHeader::Kind;
 
 constexpr OptionInfo kOptions[] = {{"low", "auto", "auto|0...7", "low bits of a symbol that stay uncoded"},
                                    kChunkOption};

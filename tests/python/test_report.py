@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
 from report_fixture import HOSTILE, Shape, build, read, write
 from wcodec_report import parquet, schema

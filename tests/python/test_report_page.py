@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
 from report_fixture import HOSTILE, Shape, build, finished, read, write
 from selenium import webdriver

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
 from report_fixture import HOSTILE, Shape, build, finished, read, write
 from wcodec_report import plots
