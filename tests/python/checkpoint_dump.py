@@ -20,7 +20,7 @@ DTYPES = {
     "I64": np.int64,
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
     "F8_E5M2": ml_dtypes.float8_e5m2,
-    "F8_E8M0": np.uint8,
+    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
     "F16": np.float16,
     "BF16": ml_dtypes.bfloat16,
     "F32": np.float32,
