@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "codec/plane_transform.hpp"
 #include "codec/tensor_codec.hpp"
 #include "codec/tensor_record.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "entropy/prefix_coder.hpp"
 #include "entropy/raw_coder.hpp"
 #include "entropy/side_stream.hpp"
 
@@ -169,12 +171,51 @@ void decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane, 
   }
 }
 
+// A plane of a plain record that can be decoded chunk by chunk, when it is needed.
+struct ChunkedPlane {
+  std::size_t plane;
+  StreamLayout layout;
+  ChunkIndex index;
+  PairDecodeTable table;
+};
+
+// Nothing, and `in` stays, where the plane ahead is not such a one.
+std::optional<ChunkedPlane> open_chunked(ByteReader& in, const Header& header, std::size_t plane, int bits,
+                                         u64 weights) {
+  if (header.coder != &kPrefixCoder || weights == 0 || in.remaining() == 0 || in.peek()[0] != PrefixHeader::kPairs)
+    return {};
+  const PrefixHeader prefix = read_prefix_header(in, bits, weights);
+  return ChunkedPlane{plane, prefix.layout, read_chunk_index(in, prefix.layout), PairDecodeTable(prefix.code)};
+}
+
+// Decodes the chunked planes and joins all of them block by block, so that what has been decoded is still in the cache
+// when it is joined. `planes` holds the others, whole, and null for these.
+void join_blocks(const Header& header, std::span<const u8* const> planes, std::span<const ChunkedPlane> chunked,
+                 u64 weights, u8* words) {
+  std::vector<const u8*> here(planes.size());
+  u64 block = 0;
+  for (const ChunkedPlane& plane : chunked) block = std::max(block, 2 * plane.layout.chunk_size());
+  for (u64 first = 0; first < weights; first += block) {
+    const u64 count = std::min(block, weights - first);
+    for (std::size_t p = 0; p < planes.size(); ++p) here[p] = planes[p] == nullptr ? nullptr : planes[p] + first;
+    for (const ChunkedPlane& plane : chunked) {
+      u8* const symbols = scratch(plane.plane + 1, static_cast<std::size_t>(std::min(block, weights))).data();
+      const u64 begin = first >> plane.layout.log2_chunk;
+      const u64 end = (first + count + plane.layout.chunk_size() - 1) >> plane.layout.log2_chunk;
+      decode_chunks(plane.index, plane.layout, begin, end, nullptr, StreamDecoder(plane.table), symbols);
+      here[plane.plane] = symbols;
+    }
+    join_planes_into(header.format, here, count, words + first * static_cast<u64>(header.format.memory_bytes));
+  }
+}
+
 // Fills `words` and the scales of the tensor returned.
 QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
   QuantizedTensor tensor{header.grid.rows, header.grid.cols, header.format, {}, {}};
   const std::vector<PlaneInfo> layout = plane_layout(header.format);
   const u64 weights = tensor.weights();
   std::vector<const u8*> planes;
+  std::vector<ChunkedPlane> chunked;
   // A plane as wide as the words is decoded in their place.
   const bool in_place = layout.size() == 1;
   const bool is_word =
@@ -185,6 +226,11 @@ QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
         planes.push_back(stored->data());
         continue;
       }
+      if (auto opened = open_chunked(in, header, p, layout[p].bits, weights)) {
+        planes.push_back(nullptr);
+        chunked.push_back(std::move(*opened));
+        continue;
+      }
     }
     u8* const symbols = in_place ? words : scratch(p + 1, weights).data();
     // What `none` leaves of a byte is the byte itself.
@@ -193,7 +239,11 @@ QuantizedTensor decode_body(ByteReader& in, const Header& header, u8* words) {
     decode_plane(in, header, plane, p > 0 ? planes[0] : nullptr, symbols);
     planes.push_back(symbols);
   }
-  if (!is_word) join_planes_into(header.format, planes, weights, words);
+  if (!chunked.empty()) {
+    join_blocks(header, planes, chunked, weights, words);
+  } else if (!is_word) {
+    join_planes_into(header.format, planes, weights, words);
+  }
   const Bytes scales = in.take(header.scale_bytes, "scales");
   tensor.scales.assign(scales.begin(), scales.end());
   if (in.remaining() != 0) corrupt(fmt::format("{} bytes are left over", in.remaining()));
