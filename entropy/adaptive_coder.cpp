@@ -81,10 +81,7 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
   out.write(LedgerEntry::header, static_cast<u8>(options.rate));
   out.varint(LedgerEntry::index, coded.size());
   out.append(LedgerEntry::payload, coded);
-  if (out.ledger().total() - before.ledger.total() <= raw_size(input.geometry)) return;
-  out.rollback(before);
-  out.write(LedgerEntry::header, u8{kStoredRaw});
-  write_raw(input, out);
+  store_if_longer(input, before, out);
 }
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {

@@ -17,22 +17,17 @@ u8 half_of(int bits) noexcept { return static_cast<u8>(1 << (bits - 1)); }
 void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions&, LedgerWriter& out) {
   if (input.residuals.empty()) return;
   const int width = input.geometry.bits;
-  LedgerWriter coded(out.dry());
-  coded.write(LedgerEntry::header, u8{kPlanes});
+  const LedgerWriter::Mark before = out.mark();
+  out.write(LedgerEntry::header, u8{kPlanes});
   std::vector<u16> prefixes(input.residuals.size());
   std::vector<u8> bits(prefixes.size());
   for (int plane = 0; plane < width; ++plane) {
     for (std::size_t i = 0; i < bits.size(); ++i)
       bits[i] = (input.residuals[i] ^ half_of(width)) >> (width - 1 - plane) & 1;
-    write_bit_plane(bits, {prefixes, plane, BitPlaneContext::Merge::top_bits}, coded);
+    write_bit_plane(bits, {prefixes, plane, BitPlaneContext::Merge::top_bits}, out);
     for (std::size_t i = 0; i < bits.size(); ++i) prefixes[i] = static_cast<u16>(prefixes[i] << 1 | bits[i]);
   }
-  if (coded.ledger().total() <= raw_size(input.geometry)) {
-    out.append_all(coded);
-  } else {
-    out.write(LedgerEntry::header, u8{kStoredRaw});
-    write_raw(input, out);
-  }
+  store_if_longer(input, before, out);
 }
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {

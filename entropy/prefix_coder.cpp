@@ -135,11 +135,10 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
     const PairEncodeTable table(split.code);
     encode_chunks(input.residuals, nullptr, {input.residuals.size(), bits, split.low, split.offset, log2_chunk},
                   StreamEncoder(table, split.code.first), out);
-    if (out.ledger().total() - before.ledger.total() <= raw_size(input.geometry)) return;
-    out.rollback(before);
+    store_if_longer(input, before, out);
+    return;
   }
-  out.write(LedgerEntry::header, u8{kStoredRaw});
-  write_raw(input, out);
+  store(input, out);
 }
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {

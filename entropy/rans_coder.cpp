@@ -150,12 +150,9 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
     coded = encode_as(options.tables == kExponent && !has_exponent ? u8{kPerTensor} : options.tables, input, options,
                       out.dry());
   }
-  if (coded.ledger().total() <= raw_size(input.geometry)) {
-    out.append_all(coded);
-  } else {
-    out.write(LedgerEntry::header, u8{kStoredRaw});
-    write_raw(input, out);
-  }
+  const LedgerWriter::Mark before = out.mark();
+  out.append_all(coded);
+  store_if_longer(input, before, out);
 }
 
 std::vector<FrequencyTable> read_tables(ByteReader& in, int count, int bits, int precision) {

@@ -22,6 +22,17 @@ void write_raw(const CoderInput& input, LedgerWriter& out) {
   }
 }
 
+void store(const CoderInput& input, LedgerWriter& out) {
+  out.write(LedgerEntry::header, u8{0});
+  write_raw(input, out);
+}
+
+void store_if_longer(const CoderInput& input, const LedgerWriter::Mark& before, LedgerWriter& out) {
+  if (out.ledger().total() - before.ledger.total() <= raw_size(input.geometry)) return;
+  out.rollback(before);
+  store(input, out);
+}
+
 std::optional<Bytes> take_stored(const EntropyCoder& coder, ByteReader& in, const PlaneGeometry& geometry) {
   const auto size = static_cast<std::size_t>(raw_size(geometry));
   if (geometry.bits != 8 || size == 0 || coder.plugin != nullptr) return {};

@@ -32,16 +32,11 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
   const std::size_t size =
       ZSTD_compress2(context.get(), frame.data(), frame.size(), input.residuals.data(), input.residuals.size());
   if (ZSTD_isError(size)) throw Error(ErrorKind::internal, std::string("zstd: ") + ZSTD_getErrorName(size));
-  LedgerWriter coded(out.dry());
-  coded.write(LedgerEntry::header, u8{kFrame});
-  coded.varint(LedgerEntry::index, size);
-  coded.append(LedgerEntry::payload, Bytes(frame).first(size));
-  if (coded.ledger().total() <= raw_size(input.geometry)) {
-    out.append_all(coded);
-  } else {
-    out.write(LedgerEntry::header, u8{kStoredRaw});
-    write_raw(input, out);
-  }
+  const LedgerWriter::Mark before = out.mark();
+  out.write(LedgerEntry::header, u8{kFrame});
+  out.varint(LedgerEntry::index, size);
+  out.append(LedgerEntry::payload, Bytes(frame).first(size));
+  store_if_longer(input, before, out);
 }
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
