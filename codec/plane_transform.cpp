@@ -175,9 +175,24 @@ TransformedPlane transform_plane(std::span<const u8> residuals, const TileGrid& 
   return out;
 }
 
-void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const TransformSet& set, Bytes transform_of_block,
-                   ByteReader& in) {
+std::vector<i16> read_escapes(ByteReader& in, int bits) {
   const Alphabet alphabet{bits};
+  ByteReader part(in.take(in.varint("size of escaped coefficients"), "escaped coefficients"));
+  std::vector<i16> escapes;
+  while (part.remaining() > 0) {
+    const u64 escaped = part.varint("escaped coefficient");
+    if (escaped / 2 > static_cast<u64>(kMaxCoefficient - alphabet.half()))
+      throw Error(ErrorKind::corrupt, "transform: an escaped coefficient is out of range");
+    const i32 magnitude = static_cast<i32>(escaped / 2) + alphabet.half();
+    escapes.push_back(static_cast<i16>(escaped % 2 ? -magnitude : magnitude));
+  }
+  return escapes;
+}
+
+void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const TransformSet& set, Bytes transform_of_block,
+                   std::span<const i16> escapes) {
+  const Alphabet alphabet{bits};
+  auto next = escapes.begin();
   for_each_block(grid, [&](std::size_t index, std::size_t first, std::size_t stride) {
     const Transform& row = *set.rows[transform_of_block.empty() ? 0 : transform_of_block[index]];
     if (row.id == Identity::kId) return;
@@ -188,11 +203,9 @@ void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const Trans
         block[i] = centred(symbol, bits);
         continue;
       }
-      const u64 escaped = in.varint("escaped coefficient");
-      if (escaped / 2 > static_cast<u64>(kMaxCoefficient - alphabet.half()))
-        throw Error(ErrorKind::corrupt, "transform: an escaped coefficient is out of range");
-      const i32 magnitude = static_cast<i32>(escaped / 2) + alphabet.half();
-      block[i] = escaped % 2 ? -magnitude : magnitude;
+      if (next == escapes.end())
+        throw Error(ErrorKind::corrupt, "transform: there are more escaped coefficients than escapes");
+      block[i] = *next++;
     }
     row.inverse(block.data(), block.data());
     for (std::size_t i = 0; i < block.size(); ++i) {
@@ -201,6 +214,8 @@ void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const Trans
       symbols[block_place(first, stride, i)] = static_cast<u8>(block[i] & ((1 << bits) - 1));
     }
   });
+  if (next != escapes.end())
+    throw Error(ErrorKind::corrupt, "transform: there are fewer escaped coefficients than escapes");
 }
 
 }  // namespace wcodec

@@ -38,9 +38,12 @@ std::vector<u8> choose_transforms(std::span<const u8> residuals, const TileGrid&
 TransformedPlane transform_plane(std::span<const u8> residuals, const TileGrid& grid, int bits,
                                  const TransformSet& set);
 
-// Inverse, in place: symbols become residuals. Takes the escapes from `in`. Throws Error{corrupt} for a coefficient
-// above kMaxCoefficient or a block that no residuals have, Error{truncated}.
+// What `escapes` says, preceded by its size as a varint. Throws Error{corrupt} for a coefficient above kMaxCoefficient,
+// Error{truncated}.
+std::vector<i16> read_escapes(ByteReader& in, int bits);
+// Inverse, in place: symbols become residuals. Throws Error{corrupt} for a block that no residuals have and where there
+// are not as many escapes as symbols that stand for one.
 void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const TransformSet& set, Bytes transform_of_block,
-                   ByteReader& in);
+                   std::span<const i16> escapes);
 
 }  // namespace wcodec

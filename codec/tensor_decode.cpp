@@ -155,7 +155,7 @@ void decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane, 
   u8* const residuals = scratch(0, weights).data();
   header.coder->decode(*header.coder, in, {grid, plane.bits, first_plane}, {residuals, weights});
   if (!transforms.is_identity())
-    restore_plane({residuals, weights}, grid, plane.bits, transforms, transform_of_block, in);
+    restore_plane({residuals, weights}, grid, plane.bits, transforms, transform_of_block, read_escapes(in, plane.bits));
   const u8* next_params = tile_params.data();
   for (u64 t = 0; t < tiles; ++t) {
     const std::size_t m = mode_of_tile[t];

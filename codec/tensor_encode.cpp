@@ -70,7 +70,10 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
                        planes[p].info.zero,
                        planes[p].info.log_scale},
                       coder.options, out);
-    if (blocks != nullptr) out.append(LedgerEntry::payload, blocks->escapes);
+    if (blocks != nullptr) {
+      out.varint(LedgerEntry::index, blocks->escapes.size());
+      out.append(LedgerEntry::payload, blocks->escapes);
+    }
   }
   out.append(LedgerEntry::scale, tensor.scales);
   out.write(LedgerEntry::crc, crc32(out.bytes()));

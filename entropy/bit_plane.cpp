@@ -21,15 +21,6 @@ u32 merged(const BitPlaneContext& context, u32 prefix, int level) noexcept {
 
 int max_level(const BitPlaneContext& context) noexcept { return std::min(context.known, kMaxLevel); }
 
-// Symbols that a table codes at no cost do not need one.
-constexpr FrequencyTable unused_table() noexcept {
-  FrequencyTable table;
-  table.precision = kPrecision;
-  table.frequency[0] = 1 << kPrecision;
-  for (std::size_t s = 1; s < table.start.size(); ++s) table.start[s] = 1 << kPrecision;
-  return table;
-}
-
 bool is_constant(const FrequencyTable& table) noexcept {
   return table.frequency[0] == 1 << kPrecision || table.frequency[1] == 1 << kPrecision;
 }
@@ -50,8 +41,9 @@ Model make_model(const BitPlaneContext& context, const std::vector<BitCounts>& o
   model.level = level;
   BitWriter packed;
   for (const BitCounts& count : counts) {
+    // A context that does not occur has the shortest table, so that tables can be read before the planes above.
     const bool occurs = count[0] + count[1] > 0;
-    model.tables.push_back(occurs ? write_table(count, kPrecision, packed) : unused_table());
+    model.tables.push_back(write_table(occurs ? count : BitCounts{1, 0}, kPrecision, packed));
     if (occurs) model.bits += implied_bits(count, model.tables.back());
   }
   model.packed = packed.finish();
@@ -119,12 +111,9 @@ void read_bit_plane(ByteReader& in, const BitPlaneContext& context, MutBytes bit
   }
   if (level > max_level(context)) throw Error(ErrorKind::corrupt, "bit plane: unknown kind of contexts");
   const std::vector<u8> contexts = contexts_of(context, level);
-  std::array<bool, std::size_t{1} << kMaxLevel> occurs{};
-  for (const u8 c : contexts) occurs[c] = true;
   std::vector<FrequencyTable> tables;
   BitReader packed(in);
-  for (std::size_t c = 0; c < std::size_t{1} << level; ++c)
-    tables.push_back(occurs[c] ? read_table(1, kPrecision, packed) : unused_table());
+  for (std::size_t c = 0; c < std::size_t{1} << level; ++c) tables.push_back(read_table(1, kPrecision, packed));
   packed.finish();
   if (std::all_of(tables.begin(), tables.end(), is_constant)) {
     for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = tables[contexts[i]].frequency[0] == 0 ? 1 : 0;

@@ -218,9 +218,14 @@ def decode(content: bytes) -> Record:
         if len(names) > 1 and of_block:
             of_block = read_side_stream(reader, len(places), max(1, (len(names) - 1).bit_length()))
         coded = np.array(read_residuals(reader, coder, rows * cols, width), np.int64)
+        end_of_escapes = 0
+        if names != ["identity"]:
+            size = reader.varint()
+            end_of_escapes = reader.at + size
         for at, name in zip(places, (names[index] for index in of_block), strict=True):
             if name != "identity":
                 coded[at] = inverse(name, read_coefficients(reader, coded[at], width)) % (1 << width)
+        assert names == ["identity"] or reader.at == end_of_escapes
         residuals = iter(coded.tolist())
         symbols = np.zeros((rows, cols), np.int64)
         for (row, col), mode in zip(origins, chosen, strict=True):

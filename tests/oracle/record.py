@@ -49,7 +49,9 @@ def assemble(
             pieces.append(("mode", side_stream.write(of_tile, max(1, (len(modes) - 1).bit_length()))))
         if len(names) > 1:
             pieces.append(("transform", side_stream.write(blocks.of_block, max(1, (len(names) - 1).bit_length()))))
-        pieces += [*of_plane, ("payload", blocks.escapes)]
+        pieces += of_plane
+        if names != ("identity",):
+            pieces += [("index", varint(len(blocks.escapes))), ("payload", blocks.escapes)]
     pieces.append(("scale", quantized.scales))
     before = b"".join(content for _, content in pieces)
     return [*pieces, ("crc", struct.pack("<I", zlib.crc32(before)))]
