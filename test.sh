@@ -21,7 +21,8 @@ every fuzz target for a minute. A failed test does not stop the rest. Needs no G
   -k PATTERN     only tests whose name matches: a regular expression for ctest, a word for pytest; no lint
   --setup-only   stop before the build
 
-Environment: PYTHON (a Python 3.11 or newer), CXX (g++ 12 or newer), CCACHE_DIR.
+Environment: PYTHON (a Python 3.11 or newer), CXX (g++ 12 or newer), CUDACXX (nvcc 13 or newer), CCACHE_DIR; where CI is
+set, a machine without nvcc fails, because then no kernel is compiled.
 Logs are in build/logs. The last line says PASS or FAIL, and so does the exit status.
 HELP
       exit 0
@@ -59,8 +60,7 @@ set_up test
 must "Configure (release)" configure configure_to_test release
 step "Layering" layering pytest_run layering "$pattern" tests/layering_test.py
 must "Build (release)" build build release
-command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]] ||
-  echo "  No nvcc: the GPU decoders are neither compiled nor tested."
+tools/setup/steps.sh has_nvcc || echo "  No nvcc: the GPU decoders are neither compiled nor tested."
 step "C++ tests" ctest ctest_run release "$pattern"
 step "Python tests" python python_tests "$pattern"
 step "Script tests" scripts pytest_run scripts "$pattern" tests/scripts

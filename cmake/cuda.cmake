@@ -39,3 +39,9 @@ function(wcodec_cuda_stage name)
   target_include_directories(wcodec_${name} SYSTEM PUBLIC ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   set_target_properties(wcodec_${name} PROPERTIES CUDA_RUNTIME_LIBRARY Static)
 endfunction()
+
+# wcodec_kernels_hash: build/generated/kernels_hash.hpp, the hash that GPU results carry (tools/kernels_hash.py).
+find_program(WCODEC_PYTHON3 python3 REQUIRED)
+add_custom_target(wcodec_kernels_hash
+  COMMAND ${WCODEC_PYTHON3} ${PROJECT_SOURCE_DIR}/tools/kernels_hash.py --header ${PROJECT_BINARY_DIR}/generated/kernels_hash.hpp
+  BYPRODUCTS ${PROJECT_BINARY_DIR}/generated/kernels_hash.hpp COMMENT "Hashing the GPU kernels' sources" VERBATIM)

@@ -37,6 +37,7 @@ printf '#!/bin/bash\\necho verdict: no effect\\ntouch results/quickstart/report.
 chmod +x build/wcodec""",
     "ctest": JUNIT,
     "ninja": "",
+    "nvcc": "",
 }
 PYTHON = """
 case "$*" in
@@ -253,6 +254,26 @@ def test_ci_ends_in_counts(sandbox):
     status, lines = sandbox.run(".ci/run")
     assert status == 0, lines
     assert lines[-1] == "6 passed, 0 failed"
+
+
+def test_ci_compiles_every_kernel_for_every_architecture(sandbox):
+    assert sandbox.run(".ci/run")[0] == 0
+    configured = [call for call in sandbox.called("cmake") if "--preset release" in call and "--build" not in call]
+    assert configured
+    assert all("-DWCODEC_CUDA=ON -UWCODEC_CUDA_ARCHITECTURES" in call for call in configured)
+
+
+def test_ci_fails_without_nvcc(sandbox):
+    status, lines = sandbox.run(".ci/run", CUDACXX="/nowhere/nvcc")
+    assert status == 1
+    assert [line for line in lines if line.startswith("FAIL ") and "nvcc was not found" in line]
+
+
+def test_a_developer_without_nvcc_is_told(sandbox):
+    status, lines = sandbox.run("test.sh", "--quick", CUDACXX="/nowhere/nvcc")
+    assert status == 0, lines
+    assert "  No nvcc: the GPU decoders are neither compiled nor tested." in lines
+    assert not [call for call in sandbox.called("cmake") if "WCODEC_CUDA" in call]
 
 
 def test_ci_fails_with_its_step(sandbox):

@@ -182,7 +182,17 @@ configure_to_run() {
   if [[ -f build/CMakeCache.txt ]]; then configure release; else configure release -DWCODEC_TESTS=OFF -DWCODEC_BENCH=OFF; fi
 }
 
-configure_to_test() { configure "$1" -DWCODEC_TESTS=ON -DWCODEC_BENCH="${2:-ON}"; }
+has_nvcc() { command -v "${CUDACXX:-nvcc}" >/dev/null || [[ -z ${CUDACXX:-} && -x /usr/local/cuda/bin/nvcc ]]; }
+
+# Continuous integration compiles every kernel for every architecture; a developer may lack nvcc, or build for one alone.
+configure_to_test() {
+  local cuda=()
+  if [[ -n ${CI:-} ]]; then
+    has_nvcc || give_up "continuous integration compiles every GPU kernel, and nvcc was not found: install the CUDA toolkit (13 or newer), or name nvcc in CUDACXX"
+    cuda=(-DWCODEC_CUDA=ON -UWCODEC_CUDA_ARCHITECTURES)
+  fi
+  configure "$1" -DWCODEC_TESTS=ON -DWCODEC_BENCH="${2:-ON}" "${cuda[@]}"
+}
 
 # build PRESET [TARGET]
 build() {
