@@ -10,6 +10,40 @@
 
 namespace wcodec {
 
+void write_record_header(const RecordHeader& record, LedgerWriter& out) {
+  const auto header = [&](auto value) { out.write(LedgerEntry::header, value); };
+  header(record::kMagic);
+  header(record::kVersion);
+  header(static_cast<u8>(record.format.bits));
+  header(static_cast<u8>(record.format.memory_bytes));
+  header(static_cast<u8>(record.format.number));
+  header(static_cast<u8>(record.format.exponent_bits));
+  header(static_cast<u8>(record.format.mantissa_bits));
+  out.varint(LedgerEntry::header, static_cast<u64>(record.grid.rows));
+  out.varint(LedgerEntry::header, static_cast<u64>(record.grid.cols));
+  out.varint(LedgerEntry::header, static_cast<u64>(record.grid.shape.rows));
+  out.varint(LedgerEntry::header, static_cast<u64>(record.grid.shape.cols));
+  if (record.transforms.is_identity()) {
+    header(record::kTransformIdentity);
+  } else {
+    header(static_cast<u8>(record.transforms.rows.size()));
+    for (const Transform* row : record.transforms.rows) header(row->id);
+  }
+  const auto name = [&](sv text) {
+    header(static_cast<u8>(text.size()));
+    out.append(LedgerEntry::header, Bytes(reinterpret_cast<const u8*>(text.data()), text.size()));
+  };
+  header(record.coder->id);
+  if (record.coder->plugin != nullptr) name(record.coder->name);
+  header(static_cast<u8>(record.modes.size()));
+  for (const PredictorChoice& mode : record.modes) {
+    header(mode.row->id);
+    header(mode.option);
+    if (mode.row->plugin != nullptr) name(mode.row->name);
+  }
+  out.varint(LedgerEntry::header, record.scale_bytes);
+}
+
 EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const SymbolPlane> planes, TileShape shape,
                             std::span<const PredictorChoice> modes, std::span<const ModeChoice> choices,
                             const CoderChoice& coder, const TransformSet& transforms,
@@ -22,37 +56,8 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
   const TileGrid grid{tensor.rows, tensor.cols, shape};
   LedgerWriter out;
   out.reserve(tensor.words.size() + tensor.scales.size() + 4096);
-  const auto header = [&](auto value) { out.write(LedgerEntry::header, value); };
-  header(record::kMagic);
-  header(record::kVersion);
-  header(static_cast<u8>(tensor.format.bits));
-  header(static_cast<u8>(tensor.format.memory_bytes));
-  header(static_cast<u8>(tensor.format.number));
-  header(static_cast<u8>(tensor.format.exponent_bits));
-  header(static_cast<u8>(tensor.format.mantissa_bits));
-  out.varint(LedgerEntry::header, static_cast<u64>(tensor.rows));
-  out.varint(LedgerEntry::header, static_cast<u64>(tensor.cols));
-  out.varint(LedgerEntry::header, static_cast<u64>(shape.rows));
-  out.varint(LedgerEntry::header, static_cast<u64>(shape.cols));
-  if (transforms.is_identity()) {
-    header(record::kTransformIdentity);
-  } else {
-    header(static_cast<u8>(transforms.rows.size()));
-    for (const Transform* row : transforms.rows) header(row->id);
-  }
-  const auto name = [&](sv text) {
-    header(static_cast<u8>(text.size()));
-    out.append(LedgerEntry::header, Bytes(reinterpret_cast<const u8*>(text.data()), text.size()));
-  };
-  header(coder.row->id);
-  if (coder.row->plugin != nullptr) name(coder.row->name);
-  header(static_cast<u8>(modes.size()));
-  for (const PredictorChoice& mode : modes) {
-    header(mode.row->id);
-    header(mode.option);
-    if (mode.row->plugin != nullptr) name(mode.row->name);
-  }
-  out.varint(LedgerEntry::header, tensor.scales.size());
+  write_record_header({tensor.format, grid, transforms, coder.row, {modes.begin(), modes.end()}, tensor.scales.size()},
+                      out);
 
   const int mode_bits = std::max(1, static_cast<int>(std::bit_width(modes.size() - 1)));
   for (std::size_t p = 0; p < planes.size(); ++p) {

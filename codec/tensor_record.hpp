@@ -4,6 +4,7 @@
 
 #include "codec/plane_transform.hpp"
 #include "core/bytes.hpp"
+#include "core/ledger_writer.hpp"
 #include "core/tile.hpp"
 #include "entropy/registry.hpp"
 #include "predictors/registry.hpp"
@@ -33,6 +34,8 @@ struct RecordHeader {
   bool is_plain() const noexcept;
 };
 
+// What a record begins with. Booked under `header`.
+void write_record_header(const RecordHeader& header, LedgerWriter& out);
 // The record without its checksum, which is right, or Error{truncated | corrupt}.
 Bytes checked_record_body(Bytes record);
 // Throws Error{corrupt | truncated | unsupported | limit}.

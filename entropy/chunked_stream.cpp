@@ -51,17 +51,6 @@ void encode_chunk(const u8* symbols, const u8* contexts, std::size_t count, cons
   entries[LedgerEntry::payload] += 2 * words + low;
 }
 
-void write_index(const std::vector<u64>& sizes, LedgerWriter& out) {
-  const u64 least = *std::min_element(sizes.begin(), sizes.end()), most = *std::max_element(sizes.begin(), sizes.end());
-  out.varint(LedgerEntry::index, least);
-  if (sizes.size() == 1) return;
-  const int width = static_cast<int>(std::bit_width(most - least));
-  out.write(LedgerEntry::index, static_cast<u8>(width));
-  BitWriter packed;
-  for (const u64 size : sizes) packed.put(static_cast<u32>(size - least), width);
-  out.append(LedgerEntry::index, packed.finish());
-}
-
 }  // namespace
 
 int read_chunk_option(const OptionReader& options) {
@@ -131,8 +120,19 @@ void encode_chunks(std::span<const u8> symbols, const u8* contexts, const Stream
                  static_cast<std::size_t>(layout.size(k)), layout, code, space, chunks, entries);
     sizes.push_back(chunks.size() - begin);
   }
-  write_index(sizes, out);
+  write_chunk_index(sizes, out);
   out.append(entries, chunks);
+}
+
+void write_chunk_index(std::span<const u64> sizes, LedgerWriter& out) {
+  const u64 least = *std::min_element(sizes.begin(), sizes.end()), most = *std::max_element(sizes.begin(), sizes.end());
+  out.varint(LedgerEntry::index, least);
+  if (sizes.size() == 1) return;
+  const int width = static_cast<int>(std::bit_width(most - least));
+  out.write(LedgerEntry::index, static_cast<u8>(width));
+  BitWriter packed;
+  for (const u64 size : sizes) packed.put(static_cast<u32>(size - least), width);
+  out.append(LedgerEntry::index, packed.finish());
 }
 
 ChunkIndex read_chunk_index(ByteReader& in, const StreamLayout& layout) {

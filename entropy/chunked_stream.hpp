@@ -71,6 +71,9 @@ class StreamDecoder {
 void encode_chunks(std::span<const u8> symbols, const u8* contexts, const StreamLayout& layout,
                    const StreamEncoder& code, LedgerWriter& out);
 
+// The index alone: sizes of all chunks in order, at least one.
+void write_chunk_index(std::span<const u64> sizes, LedgerWriter& out);
+
 // Where the chunks of a stream lie.
 struct ChunkIndex {
   std::vector<u64> offset;  // chunks + 1 of them, from the beginning of `bytes`

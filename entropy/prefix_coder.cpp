@@ -77,22 +77,13 @@ Split choose_split(const std::array<u64, 256>& counts, int bits, int low_bits) {
   return make_split(counts, bits, best);
 }
 
-// Enough symbols to make a code from; more would cost more time than they save bits.
-constexpr std::size_t kSample = std::size_t{1} << 17, kSampleBlock = 4096;
-
-struct Counts {
-  std::array<u64, 256> of{};
-  bool is_sample = false;
-};
-
-Counts count(std::span<const u8> symbols) {
-  Counts counts;
+std::array<u64, 256> count(std::span<const u8> symbols) {
+  std::array<u64, 256> counts{};
   // Four histograms at once: runs of one symbol would wait for their own counter.
   std::array<std::array<u32, 256>, 4> partial{};
-  const std::size_t stride = std::max<std::size_t>(symbols.size() / kSample, 1) * kSampleBlock;
-  counts.is_sample = stride > kSampleBlock;
+  const auto stride = static_cast<std::size_t>(prefix_stride(symbols.size()));
   for (std::size_t first = 0; first < symbols.size(); first += stride) {
-    const auto block = symbols.subspan(first, std::min(kSampleBlock, symbols.size() - first));
+    const auto block = symbols.subspan(first, std::min<std::size_t>(kPrefixSampleBlock, symbols.size() - first));
     std::size_t i = 0;
     for (; i + 4 <= block.size(); i += 4) {
       for (std::size_t k = 0; k < 4; ++k) ++partial[k][block[i + k]];
@@ -100,7 +91,7 @@ Counts count(std::span<const u8> symbols) {
     for (; i < block.size(); ++i) ++partial[0][block[i]];
   }
   for (const auto& part : partial) {
-    for (std::size_t s = 0; s < 256; ++s) counts.of[s] += part[s];
+    for (std::size_t s = 0; s < 256; ++s) counts[s] += part[s];
   }
   return counts;
 }
@@ -111,34 +102,15 @@ bool is_constant(std::span<const u8> symbols) noexcept {
 
 void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
   if (input.residuals.empty()) return;
-  const int bits = input.geometry.bits;
-  if (is_constant(input.residuals)) {
-    out.write(LedgerEntry::header, u8{kConstant});
-    out.write(LedgerEntry::header, input.residuals[0]);
-    return;
-  }
-  Counts counts = count(input.residuals);
-  // What the sample has not seen may yet come: the escape is there for it.
-  if (counts.is_sample) {
-    for (u32 s = 0; s < 1u << bits; ++s) counts.of[s] = 64 * counts.of[s] + 1;
-  }
-  // A high part that is constant, or one bit wide, has nothing to pair.
-  const Split split = bits == 1 ? Split{0, 0, {}, 1e9} : choose_split(counts.of, bits, options.low_bits);
-  if (split.code.size > 0 && split.bits < 0.999 * bits) {
-    const LedgerWriter::Mark before = out.mark();
-    out.write(LedgerEntry::header, u8{kPairs});
-    out.write(LedgerEntry::header, static_cast<u8>(split.low));
-    out.write(LedgerEntry::header, split.offset);
-    const int log2_chunk = choose_log2_chunk(options.log2_chunk, split.bits);
-    out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
-    write_pair_code(split.code, out);
-    const PairEncodeTable table(split.code);
-    encode_chunks(input.residuals, nullptr, {input.residuals.size(), bits, split.low, split.offset, log2_chunk},
-                  StreamEncoder(table, split.code.first), out);
-    store_if_longer(input, before, out);
-    return;
-  }
-  store(input, out);
+  if (is_constant(input.residuals)) return write_prefix_constant(input.residuals[0], out);
+  const std::optional<PrefixChoice> choice =
+      choose_prefix(count(input.residuals), input.residuals.size(), input.geometry.bits, options);
+  if (!choice) return store(input, out);
+  const LedgerWriter::Mark before = out.mark();
+  write_prefix_header(*choice, out);
+  const PairEncodeTable table(choice->code);
+  encode_chunks(input.residuals, nullptr, choice->layout, StreamEncoder(table, choice->code.first), out);
+  store_if_longer(input, before, out);
 }
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
@@ -155,6 +127,34 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
 }
 
 }  // namespace
+
+std::optional<PrefixChoice> choose_prefix(std::array<u64, 256> counts, u64 count, int bits,
+                                          const CoderOptions& options) {
+  // A plane that is one bit wide has nothing to pair.
+  if (bits == 1) return {};
+  // What the sample has not seen may yet come: the escape is there for it.
+  if (prefix_stride(count) > kPrefixSampleBlock) {
+    for (u32 s = 0; s < 1u << bits; ++s) counts[s] = 64 * counts[s] + 1;
+  }
+  Split split = choose_split(counts, bits, options.low_bits);
+  // Nor has a high part that is constant.
+  if (split.code.size == 0 || split.bits >= 0.999 * bits) return {};
+  return PrefixChoice{{count, bits, split.low, split.offset, choose_log2_chunk(options.log2_chunk, split.bits)},
+                      std::move(split.code)};
+}
+
+void write_prefix_header(const PrefixChoice& choice, LedgerWriter& out) {
+  out.write(LedgerEntry::header, u8{kPairs});
+  out.write(LedgerEntry::header, static_cast<u8>(choice.layout.low_bits));
+  out.write(LedgerEntry::header, choice.layout.offset);
+  out.write(LedgerEntry::header, static_cast<u8>(choice.layout.log2_chunk));
+  write_pair_code(choice.code, out);
+}
+
+void write_prefix_constant(u8 symbol, LedgerWriter& out) {
+  out.write(LedgerEntry::header, u8{kConstant});
+  out.write(LedgerEntry::header, symbol);
+}
 
 PrefixHeader read_prefix_header(ByteReader& in, int bits, u64 count) {
   PrefixHeader header;

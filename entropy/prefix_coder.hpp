@@ -2,6 +2,8 @@
 // ratio at a fraction of its work.
 #pragma once
 
+#include <optional>
+
 #include "entropy/chunked_stream.hpp"
 #include "entropy/entropy_coder.hpp"
 #include "entropy/pair_code.hpp"
@@ -20,5 +22,21 @@ struct PrefixHeader {
 };
 // Of a plane of `count` ≥ 1 symbols. Throws Error{corrupt | truncated}.
 PrefixHeader read_prefix_header(ByteReader& in, int bits, u64 count);
+
+// What the encoder counts: all of a small plane, of a large one blocks of kPrefixSampleBlock symbols, prefix_stride()
+// apart. Enough to make a code from; more would cost more time than it saves bits.
+inline constexpr u64 kPrefixSample = u64{1} << 17, kPrefixSampleBlock = 4096;
+constexpr u64 prefix_stride(u64 count) noexcept { return std::max<u64>(count / kPrefixSample, 1) * kPrefixSampleBlock; }
+
+// What it decides from that, for a plane that is not constant; nothing where symbols are to be stored. Coding may yet
+// turn out longer than storing. `counts`: of the 2^bits symbols, in what was counted of `count`.
+struct PrefixChoice {
+  StreamLayout layout;
+  PairCode code;
+};
+std::optional<PrefixChoice> choose_prefix(std::array<u64, 256> counts, u64 count, int bits,
+                                          const CoderOptions& options);
+void write_prefix_header(const PrefixChoice& choice, LedgerWriter& out);
+void write_prefix_constant(u8 symbol, LedgerWriter& out);
 
 }  // namespace wcodec

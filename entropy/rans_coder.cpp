@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <vector>
 
 #include "entropy/chunked_stream.hpp"
@@ -89,6 +90,14 @@ void encode_by_tile(const CoderInput& input, int precision, LedgerWriter& out) {
   }
 }
 
+int choose_chunk(std::span<const std::array<u32, 256>> counts, const std::vector<FrequencyTable>& tables, u64 count,
+                 int bits, const CoderOptions& options) {
+  double implied = 0;
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    implied += implied_bits(std::span(counts[k]).first(std::size_t{1} << bits), tables[k]);
+  return choose_log2_chunk(options.log2_chunk, implied / static_cast<double>(count));
+}
+
 // One table for each of `count` contexts; of_symbol is empty for one.
 void encode_by_context(const CoderInput& input, int count, const std::vector<u8>& of_symbol,
                        const CoderOptions& options, LedgerWriter& out) {
@@ -100,10 +109,7 @@ void encode_by_context(const CoderInput& input, int count, const std::vector<u8>
     for (std::size_t i = 0; i < input.residuals.size(); ++i) ++counts[of_symbol[i]][input.residuals[i]];
   }
   const std::vector<FrequencyTable> tables = write_tables(counts, bits, options.precision, out);
-  double implied = 0;
-  for (std::size_t k = 0; k < counts.size(); ++k)
-    implied += implied_bits(std::span(counts[k]).first(std::size_t{1} << bits), tables[k]);
-  const int log2_chunk = choose_log2_chunk(options.log2_chunk, implied / static_cast<double>(input.residuals.size()));
+  const int log2_chunk = choose_chunk(counts, tables, input.residuals.size(), bits, options);
   out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
   encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(), tables, bits, log2_chunk, out);
 }
@@ -238,6 +244,23 @@ std::optional<RansHeader> read_rans_header(ByteReader& in, int bits) {
   header.log2_chunk = read_log2_chunk(in);
   return header;
 }
+
+RansHeader write_rans_header(std::span<const u32> counts, u64 count, const CoderOptions& options, LedgerWriter& out) {
+  std::array<u32, 256> padded{};
+  std::copy(counts.begin(), counts.end(), padded.begin());
+  const int bits = static_cast<int>(std::bit_width(counts.size() - 1));
+  out.write(LedgerEntry::header, u8{kPerTensor});
+  out.write(LedgerEntry::header, static_cast<u8>(options.precision));
+  const std::vector<FrequencyTable> tables = write_tables({&padded, 1}, bits, options.precision, out);
+  RansHeader header;
+  header.table = tables[0];
+  header.is_constant = is_constant(header.table);
+  header.log2_chunk = choose_chunk({&padded, 1}, tables, count, bits, options);
+  out.write(LedgerEntry::header, static_cast<u8>(header.log2_chunk));
+  return header;
+}
+
+bool is_one_table(const CoderOptions& options) noexcept { return options.tables == kPerTensor; }
 
 const EntropyCoder kRansCoder = {.name = "rans",
                                  .id = 1,

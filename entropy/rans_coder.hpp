@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "entropy/entropy_coder.hpp"
 #include "entropy/frequency_table.hpp"
@@ -19,5 +20,11 @@ struct RansHeader {
 };
 // Nothing where a plane has several tables. Throws Error{corrupt | truncated} as decoding does.
 std::optional<RansHeader> read_rans_header(ByteReader& in, int bits);
+
+// What the encoder writes before the index and the chunks of a plane with one table, for symbols counted by `counts`
+// (2^bits of them, sum `count` ≥ 1; a count is taken modulo 2^32).
+RansHeader write_rans_header(std::span<const u32> counts, u64 count, const CoderOptions& options, LedgerWriter& out);
+// Whether these options mean one table, for whatever plane.
+bool is_one_table(const CoderOptions& options) noexcept;
 
 }  // namespace wcodec

@@ -22,19 +22,6 @@ struct Field {
 
 bool is_single(const WordFormat& f) noexcept { return f.bits <= 8; }
 
-// Floats wider than 8 bits are rearranged so that fields are contiguous: exponent on top, then sign, then mantissa.
-// What of the exponent exceeds 8 bits (FP64) goes with the sign.
-u64 arrange(const WordFormat& f, u64 word) noexcept {
-  if (f.number == NumberClass::signed_int) return word ^ (u64{1} << (f.bits - 1));
-  if (f.number != NumberClass::floating) return word;
-  const u64 sign = word >> (f.bits - 1) & 1, mantissa_mask = (u64{1} << f.mantissa_bits) - 1;
-  const u64 exponent = word >> f.mantissa_bits & ((u64{1} << f.exponent_bits) - 1);
-  const int low_exponent = std::max(0, f.exponent_bits - 8);
-  const u64 low = exponent & ((u64{1} << low_exponent) - 1);
-  return (exponent >> low_exponent) << (f.bits - f.exponent_bits + low_exponent) |
-         sign << (f.mantissa_bits + low_exponent) | low << f.mantissa_bits | (word & mantissa_mask);
-}
-
 // One-plane formats: all of the word, order-preserving.
 u64 arrange_single(const WordFormat& f, u64 word) noexcept {
   const u64 mask = (u64{1} << f.bits) - 1, top = u64{1} << (f.bits - 1);
@@ -120,7 +107,7 @@ void split_words(const QuantizedTensor& tensor, const std::vector<Field>& layout
   for (u64 i = 0; i < count; ++i) {
     Word word;
     std::memcpy(&word, tensor.words.data() + i * sizeof(Word), sizeof(Word));
-    const u64 arranged = arrange(f, word);
+    const u64 arranged = arrange_word(f, word);
     for (std::size_t p = 0; p < layout.size(); ++p) {
       planes[p].symbols[i] = static_cast<u8>(arranged >> layout[p].shift & ((1u << layout[p].info.bits) - 1));
     }

@@ -32,6 +32,19 @@ std::vector<u8> join_planes(const WordFormat& format, const std::vector<std::vec
 // The same into `words`, which has room for `count` words; with one plane it may be the plane itself.
 void join_planes_into(const WordFormat& format, std::span<const u8* const> planes, u64 count, u8* words) noexcept;
 
+// Words of more than 8 bits rearranged so that planes lie side by side, the first on top: integers with their top bit
+// inverted where signed; floats exponent, sign, mantissa. What of the exponent exceeds 8 bits (FP64) goes with the
+// sign.
+WC_HD constexpr u64 arrange_word(const WordFormat& f, u64 word) {
+  if (f.number == NumberClass::signed_int) return word ^ (u64{1} << (f.bits - 1));
+  if (f.number != NumberClass::floating) return word;
+  const u64 sign = word >> (f.bits - 1) & 1, mantissa_mask = (u64{1} << f.mantissa_bits) - 1;
+  const u64 exponent = word >> f.mantissa_bits & ((u64{1} << f.exponent_bits) - 1);
+  const int low_exponent = f.exponent_bits > 8 ? f.exponent_bits - 8 : 0;
+  const u64 low = exponent & ((u64{1} << low_exponent) - 1);
+  return (exponent >> low_exponent) << (f.bits - f.exponent_bits + low_exponent) |
+         sign << (f.mantissa_bits + low_exponent) | low << f.mantissa_bits | (word & mantissa_mask);
+}
 // Words of more than 8 bits from their planes put side by side, the first on top: what joining does, for the GPU too.
 WC_HD constexpr u64 restore_word(const WordFormat& f, u64 arranged) {
   if (f.number == NumberClass::signed_int) return arranged ^ (u64{1} << (f.bits - 1));
