@@ -1,17 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <optional>
 
-#include "codec/plane_transform.hpp"
+#include "codec/plane_side.hpp"
 #include "codec/tensor_codec.hpp"
 #include "codec/tensor_record.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "entropy/prefix_coder.hpp"
 #include "entropy/raw_coder.hpp"
-#include "entropy/side_stream.hpp"
 
 namespace wcodec {
 namespace {
@@ -100,17 +98,6 @@ bool RecordHeader::is_plain() const noexcept {
 
 namespace {
 
-// Parameters of all tiles of a plane that carry some, in tile order.
-u64 tile_param_bytes(const Header& header, const std::vector<u8>& mode_of_tile) {
-  u64 total = 0;
-  for (i64 t = 0; t < header.grid.tiles(); ++t) {
-    const PredictorChoice& mode = header.modes[mode_of_tile[static_cast<std::size_t>(t)]];
-    if (mode.row->scope == ParamScope::tile)
-      total += mode.row->param_bytes(header.grid.tile_rows(t), header.grid.tile_cols(t), mode.option);
-  }
-  return total;
-}
-
 // Memory that a thread keeps: fresh pages cost as much as decoding into them.
 std::vector<u8>& scratch(std::size_t which, std::size_t size) {
   thread_local std::vector<std::vector<u8>> kept;
@@ -129,39 +116,18 @@ void decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane, 
     for (std::size_t i = 0; i < weights; ++i) symbols[i] = static_cast<u8>(symbols[i] + plane.zero) & mask;
     return;
   }
-  const auto tiles = static_cast<u64>(grid.rows == 0 || grid.cols == 0 ? 0 : grid.tiles());
-  std::vector<u8> mode_of_tile(tiles);
-  const int modes = static_cast<int>(header.modes.size());
-  if (modes > 1) {
-    const int bits = std::max(1, static_cast<int>(std::bit_width(header.modes.size() - 1)));
-    mode_of_tile = read_side_stream(in, tiles, bits, modes, "tile modes");
-  }
-  std::vector<Bytes> plane_params(header.modes.size());
-  for (std::size_t m = 0; m < header.modes.size(); ++m) {
-    const PredictorChoice& mode = header.modes[m];
-    if (mode.row->scope == ParamScope::plane)
-      plane_params[m] = in.take(mode.row->param_bytes(0, 0, mode.option), "predictor parameters");
-  }
-  const std::vector<u8> tile_params =
-      read_side_stream(in, tile_param_bytes(header, mode_of_tile), plane.bits, 1 << plane.bits, "tile parameters");
-
-  const TransformSet& transforms = header.transforms;
-  const int choices = static_cast<int>(transforms.rows.size());
-  std::vector<u8> transform_of_block;
-  if (choices > 1)
-    transform_of_block =
-        read_side_stream(in, block_count(grid), transform_bits(transforms), choices, "transforms of blocks");
-
+  const PlaneSide side = read_plane_side(in, header, plane);
   u8* const residuals = scratch(0, weights).data();
   header.coder->decode(*header.coder, in, {grid, plane.bits, first_plane}, {residuals, weights});
-  if (!transforms.is_identity())
-    restore_plane({residuals, weights}, grid, plane.bits, transforms, transform_of_block, read_escapes(in, plane.bits));
-  const u8* next_params = tile_params.data();
-  for (u64 t = 0; t < tiles; ++t) {
-    const std::size_t m = mode_of_tile[t];
+  if (!header.transforms.is_identity())
+    restore_plane({residuals, weights}, grid, plane.bits, header.transforms, side.transform_of_block,
+                  read_escapes(in, plane.bits));
+  const u8* next_params = side.tile_params.data();
+  for (std::size_t t = 0; t < side.mode_of_tile.size(); ++t) {
+    const std::size_t m = side.mode_of_tile[t];
     const PredictorChoice& mode = header.modes[m];
     PredictorContext context = predictor_context(mode, plane.zero, plane.bits);
-    context.params = plane_params[m].data();
+    context.params = side.plane_params[m].data();
     const Tile<u8> tile = grid.tile(symbols, static_cast<i64>(t));
     if (mode.row->scope == ParamScope::tile) {
       context.params = next_params;

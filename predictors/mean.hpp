@@ -9,6 +9,7 @@ enum class MeanAxis : u8 { row, column };
 
 template <MeanAxis kAxis>
 struct Mean {
+  static constexpr u8 kId = kAxis == MeanAxis::row ? 7 : 8;
   static constexpr std::size_t param_bytes(int rows, int cols, u8) noexcept {
     return static_cast<std::size_t>(kAxis == MeanAxis::row ? rows : cols);
   }
@@ -39,7 +40,7 @@ struct Mean {
   static constexpr Predictor row() noexcept {
     const bool by_row = kAxis == MeanAxis::row;
     return {.name = by_row ? "row-mean" : "col-mean",
-            .id = by_row ? u8{7} : u8{8},
+            .id = kId,
             .help = by_row ? "mean of the tile's row, one byte each" : "mean of the tile's column, one byte each",
             .options = {},
             .scope = ParamScope::tile,

@@ -1,8 +1,6 @@
 // median of left, above and their planar guess (LOCO-I, Weinberger, Seroussi and Sapiro 2000)
 #pragma once
 
-#include <algorithm>
-
 #include "predictors/predictor.hpp"
 
 namespace wcodec {
@@ -12,10 +10,10 @@ struct Med {
   static constexpr u8 kId = 5;
   static constexpr sv kHelp =
       "median of left, above and their planar guess (LOCO-I, Weinberger, Seroussi and Sapiro 2000)";
-  static constexpr u8 predict([[maybe_unused]] u8 l, [[maybe_unused]] u8 t, [[maybe_unused]] u8 tl) noexcept {
-    const u8 low = std::min(l, t), high = std::max(l, t);
+  WC_HD static constexpr u8 predict([[maybe_unused]] u8 l, [[maybe_unused]] u8 t, [[maybe_unused]] u8 tl) noexcept {
+    const int low = l < t ? l : t, high = l < t ? t : l, planar = l + t - tl;
     // min, max or planar, whichever lies between: the clamp keeps the guess inside [low, high].
-    return static_cast<u8>(std::clamp<int>(l + t - tl, low, high));
+    return static_cast<u8>(planar < low ? low : planar > high ? high : planar);
   }
 };
 

@@ -6,6 +6,7 @@
 namespace wcodec {
 
 struct None {
+  static constexpr u8 kId = 0;
   static void residual(Tile<const u8> x, const PredictorContext& context, u8* out) noexcept {
     for (int r = 0; r < x.rows; ++r, out += x.cols) {
       const u8* const row = x.at + r * x.stride;
@@ -20,7 +21,7 @@ struct None {
   }
   static constexpr Predictor row() noexcept {
     return {.name = "none",
-            .id = 0,
+            .id = kId,
             .help = "no prediction",
             .options = {},
             .param_bytes = [](int, int, u8) noexcept { return std::size_t{0}; },

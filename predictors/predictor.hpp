@@ -57,7 +57,7 @@ concept Rule = requires(u8 w) {
   { P::kId } -> std::convertible_to<u8>;
   { P::kHelp } -> std::convertible_to<sv>;
   { P::predict(w, w, w) }
-  noexcept->std::same_as<u8>;  // (L, T, TL) → guess
+  noexcept->std::same_as<u8>;  // (L, T, TL) → guess; WC_HD, as host and device share it
 };
 
 // Turns a rule into both directions. One raster pass each, no branch on position inside a row.

@@ -9,7 +9,7 @@ struct Top {
   static constexpr sv kName = "top";
   static constexpr u8 kId = 2;
   static constexpr sv kHelp = "the symbol above";
-  static constexpr u8 predict([[maybe_unused]] u8 l, [[maybe_unused]] u8 t, [[maybe_unused]] u8 tl) noexcept {
+  WC_HD static constexpr u8 predict([[maybe_unused]] u8 l, [[maybe_unused]] u8 t, [[maybe_unused]] u8 tl) noexcept {
     return t;
   }
 };
