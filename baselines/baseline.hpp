@@ -58,6 +58,9 @@ struct Baseline {
   std::string (*version)(const Baseline& row);
 
   const void* context = nullptr;  // rows from plug-ins: their function table
+  bool is_on_gpu = false;         // it works on the first GPU, and is timed there
+  // Why it cannot work on this machine: a sentence, or empty. Null: it always can.
+  std::string (*why_unavailable)() = nullptr;
 };
 
 // `prepare` of a row whose one option is a level.

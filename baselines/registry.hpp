@@ -20,6 +20,7 @@ namespace wcodec {
   ROW(lz4)                    \
   ROW(xz)                     \
   ROW(brotli)                 \
+  ROW(nvcomp)                 \
   ROW(external)
 
 namespace baselines {

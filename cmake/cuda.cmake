@@ -27,6 +27,7 @@ if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
   list(APPEND CMAKE_CUDA_COMPILE_FEATURES cuda_std_20)
 endif()
+find_package(CUDAToolkit REQUIRED)  # CUDA::cudart_static, for host code
 set(WCODEC_HAS_CUDA ON)
 
 # wcodec_cuda_stage(NAME SOURCES… LINK LIBRARIES…): a library of .cu files.

@@ -37,6 +37,9 @@ constexpr const char* kSpecs[] = {
     "brotli:level=5",
     "brotli",
     "external:compress=cat,decompress=cat",
+    "nvcomp",
+    "nvcomp:algo=gdeflate,effort=0",
+    "nvcomp:algo=zstd",
 };
 
 constexpr std::size_t kGuard = 64;
@@ -56,6 +59,11 @@ struct Guarded {
 
 class RoundTrip : public testing::TestWithParam<const char*> {
  protected:
+  void SetUp() override {
+    const auto why = baseline.row->why_unavailable;
+    if (const std::string reason = why != nullptr ? why() : ""; !reason.empty())
+      GTEST_SKIP() << "needs a GPU and nvCOMP: " << reason;
+  }
   // Exact allocations, so that the sanitizer sees one byte too many.
   std::vector<u8> compress(Bytes in) {
     std::vector<u8> out(baseline.bound(in.size()));
@@ -81,7 +89,7 @@ class RoundTrip : public testing::TestWithParam<const char*> {
 TEST_P(RoundTrip, EveryShortLength) {
   const std::vector<u8> random = random_bytes(300, 1), symbols = gaussian_symbols(300, 12, 2);
   // A fresh xz state or process each time: fewer lengths say the same.
-  const std::size_t step = is("xz") || is("external") ? 13 : 1;
+  const std::size_t step = is("xz") || is("external") || is("nvcomp") ? 13 : 1;
   for (std::size_t size = 0; size <= 300; size += size < 20 ? 1 : step) {
     check(Bytes(random).first(size));
     check(Bytes(symbols).first(size));
@@ -152,7 +160,7 @@ TEST_P(RoundTrip, OtherSizesAreRefused) {
 TEST_P(RoundTrip, TruncatedAndTrailingBytesAreRefused) {
   const std::vector<u8> symbols = gaussian_symbols(2'000, 30, 9);
   const std::vector<u8> coded = compress(symbols);
-  const std::size_t step = is("external") ? 97 : 1;
+  const std::size_t step = is("external") || is("nvcomp") ? 97 : 1;
   for (std::size_t size = 0; size < coded.size(); size += step) {
     Guarded out(symbols.size());
     Failure why;
@@ -173,7 +181,7 @@ TEST_P(RoundTrip, TruncatedAndTrailingBytesAreRefused) {
 // Altered input may decode to other bytes where a format has no checksum; it never leaves the buffer or ends the
 // process.
 TEST_P(RoundTrip, AlteredBytesNeverEscape) {
-  if (is("external")) return;  // its decoder is a copy
+  if (is("external") || is("nvcomp")) return;  // its decoder is a copy; its decoders trust their input
   const std::vector<u8> symbols = gaussian_symbols(3'000, 8, 10);
   const std::vector<u8> coded = compress(symbols);
   for (std::size_t at = 0; at < coded.size(); ++at) {
@@ -190,7 +198,7 @@ TEST_P(RoundTrip, AlteredBytesNeverEscape) {
 }
 
 TEST_P(RoundTrip, NoiseNeverEscapes) {
-  if (is("memcpy") || is("external")) return;  // every input of the right size is valid
+  if (is("memcpy") || is("external") || is("nvcomp")) return;  // every input of the right size is valid, or trusted
   const std::vector<u8> head = compress(gaussian_symbols(1'000, 8, 11));
   for (u64 seed = 0; seed < 200; ++seed) {
     std::vector<u8> noise = random_bytes(1 + seed * 7, seed);

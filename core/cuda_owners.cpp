@@ -1,0 +1,15 @@
+#include "core/cuda_owners.hpp"
+
+#include <string>
+
+#include "core/error.hpp"
+
+namespace wcodec {
+
+void check_cuda(cudaError_t error, const char* doing) {
+  if (error == cudaSuccess) return;
+  const ErrorKind kind = error == cudaErrorMemoryAllocation ? ErrorKind::limit : ErrorKind::internal;
+  throw Error(kind, std::string(doing) + ": " + cudaGetErrorString(error));
+}
+
+}  // namespace wcodec
