@@ -1,297 +1,257 @@
-// Decoding on the GPU, on the same bytes in one process: what a copy and a plain expansion reach, our coders, at the
-// size of one layer and far beyond. Ratio and speed come from one record; every output is compared with the original.
+// Decoding on the GPU beside its limits and its peers, on the same bytes in one process.
 //
-//   build/gpu_table [--sizes 16,64,1024] [--only DATA] [--coder SUBSTRING] [--repeats N] [--json FILE]
+//   build/gpu_table --model NAME=ADDRESS --json FILE --markdown FILE
+//   ncu --clock-control none --metrics … build/gpu_table --once --sizes 64 --data int8ch --coder 'prefix:*' --peers
+//   false
 //
-// Decoded bytes a second, all compressed bytes counted in the ratio. "graph": launches back to back in one CUDA graph,
-// rotating through as many copies of input and output as exceed the L2. "single": one launch between two events, on a
-// copy that the L2 does not hold. Data: Gaussian weights with the entropies that MiniLM's matrices have as INT8 by row
-// (7.26 bits) and by tensor (4.87 bits), and Gaussian bf16 with rows of different scale.
-#include <cuda_runtime_api.h>
+// Speeds are GB/s of words written; the ratio counts all bytes of the stream that is decoded. single: one launch (or
+// one a layer) between two events; graph: launches back to back in a CUDA graph; both rotate over copies of input and
+// output that the L2 does not hold. warm: the graph over one copy. limit: a kernel that reads as many bytes and writes
+// as many, and does nothing else, measured in the same way. Every output is compared with the original on the GPU.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
-#include <algorithm>
-#include <atomic>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <iostream>
-#include <memory>
-#include <thread>
+#include <limits>
+#include <map>
+#include <optional>
 
+#include "baselines/nvcomp_library.hpp"
+#include "bench/gpu_kernels.hpp"
+#include "bench/gpu_report.hpp"
+#include "bench/gpu_subject.hpp"
+#include "bench/gpu_sweep.hpp"
 #include "codec/gpu_decode.hpp"
-#include "core/error.hpp"
-#include "core/philox.hpp"
+#include "core/gpu_clock.hpp"
+#include "core/spec.hpp"
+#include "kernels_hash.hpp"
 
 namespace wcodec {
 namespace {
 
-void check(cudaError_t error) {
-  if (error != cudaSuccess) throw Error(ErrorKind::internal, cudaGetErrorString(error));
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr u64 kMiB = u64{1} << 20;
+
+struct Options {
+  std::vector<std::string> models;  // NAME=ADDRESS, or "gaussian"
+  std::vector<u64> sizes = {16, 64, 1024};
+  std::vector<std::string> data = {std::begin(kGpuData), std::end(kGpuData)};
+  std::string coder = "*", json, markdown;
+  int repeats = 20;
+  bool has_peers = true, is_once = false;
+};
+
+double gbs(u64 bytes, double seconds) { return static_cast<double>(bytes) / seconds * 1e-9; }
+
+// Copies of input and output that are more than the L2 holds, twice over.
+std::size_t copies_for(u64 bytes, u64 l2_bytes) { return std::max<u64>(2, 4 * l2_bytes / bytes + 1); }
+
+class Limits {
+ public:
+  Limits(u64 l2_bytes, int repeats) : l2_bytes_(l2_bytes), repeats_(repeats) {}
+  // Of reading `in` bytes and writing `out`, GB/s written: single launch and graph. Measured once for each thousandth.
+  std::pair<double, double> expand(u64 in, u64 out) {
+    const auto key =
+        std::pair(out, static_cast<int>(std::lround(1000.0 * static_cast<double>(in) / static_cast<double>(out))));
+    if (const auto known = measured_.find(key); known != measured_.end()) return known->second;
+    const std::size_t copies = copies_for(out, l2_bytes_);
+    std::vector<DeviceBytes> from, to;
+    for (std::size_t c = 0; c < copies; ++c) {
+      from.emplace_back((in + 15) / 16 * 16);
+      from.back().fill(0x5a);
+      to.emplace_back(out);
+    }
+    const Launch launch = [&](std::size_t i, cudaStream_t stream) {
+      gpu_expand(from[i % copies].data(), std::min(in, out), to[i % copies].data(), out, stream);
+    };
+    const double single = gbs(out, time_single(repeats_, launch));
+    const double graph = gbs(out, time_graph(repeats_, 2 * copies, launch));
+    return measured_[key] = {single, graph};
+  }
+
+ private:
+  u64 l2_bytes_;
+  int repeats_;
+  std::map<std::pair<u64, int>, std::pair<double, double>> measured_;
+};
+
+double copy_speed(int repeats) {
+  const DeviceBytes from(1024 * kMiB), to(1024 * kMiB);
+  from.fill(0x5a);
+  return 2 * gbs(from.size(), time_single(repeats, [&](std::size_t, cudaStream_t stream) {
+                   check_cuda(cudaMemcpyAsync(to.data(), from.data(), from.size(), cudaMemcpyDeviceToDevice, stream),
+                              "copying");
+                 }));
 }
 
-u8* allocate(u64 bytes) {
-  void* data = nullptr;
-  check(cudaMalloc(&data, bytes));
-  return static_cast<u8*>(data);
+std::string pci_address() {
+  char text[32] = {};
+  check_cuda(cudaDeviceGetPCIBusId(text, sizeof text, 0), "asking for the GPU's address");
+  return text;
 }
 
-constexpr u64 kColumns = 4096;
+class Benchmark {
+ public:
+  explicit Benchmark(const Options& options) : options_(options), pci_(pci_address()), limits_(0, options.repeats) {
+    cudaDeviceProp properties{};
+    check_cuda(cudaGetDeviceProperties(&properties, 0), "asking for the GPU's properties");
+    machine_.gpu = properties.name;
+    machine_.multiprocessors = properties.multiProcessorCount;
+    machine_.l2_bytes = static_cast<u64>(properties.l2CacheSize);
+    int driver = 0;
+    check_cuda(cudaDriverGetVersion(&driver), "asking for the driver's version");
+    machine_.driver = fmt::format("CUDA {}.{}", driver / 1000, driver % 1000 / 10);
+    machine_.kernels = kKernelsHash;
+    limits_ = Limits(machine_.l2_bytes, options.repeats);
+    if (options.has_peers) {
+      try {
+        machine_.nvcomp = NvcompLibrary::get().version();
+        has_nvcomp_ = true;
+      } catch (const Error& error) {
+        machine_.nvcomp = error.what();
+        std::cerr << "gpu_table: nvCOMP's rows are missing: " << error.what() << "\n";
+      }
+    } else {
+      machine_.nvcomp = "left out";
+    }
+  }
 
-// The same bits on every machine are not needed here, speed is: a block of 2^20 values, rows drawn from it.
-QuantizedTensor gaussian(const std::string& kind, u64 bytes) {
-  const bool is_bf16 = kind == "bf16";
-  QuantizedTensor out;
-  out.format = word_format(info(is_bf16 ? DType::bf16 : DType::int8));
-  out.cols = static_cast<i64>(kColumns);
-  out.rows = static_cast<i64>(bytes / kColumns / static_cast<u64>(out.format.memory_bytes));
-  out.words.resize(bytes);
-  const double sigma = kind == "int8ch" ? 37.1 : 7.07;
-  const auto fill = [&](u64 first, u64 last, u64 seed) {
-    Philox random(seed, 7);
-    for (u64 row = first; row < last; ++row) {
-      const double scale = 0.02 * std::exp(0.3 * random.normal());
-      for (u64 c = 0; c < kColumns; ++c) {
-        const u64 i = row * kColumns + c;
-        if (is_bf16) {
-          const u32 bits = std::bit_cast<u32>(static_cast<float>(scale * random.normal()));
-          const auto word = static_cast<u16>(bits >> 16);
-          std::memcpy(out.words.data() + 2 * i, &word, 2);
-        } else {
-          out.words[i] =
-              static_cast<u8>(static_cast<i8>(std::clamp(std::lround(sigma * random.normal()), -127L, 127L)));
-        }
+  void run() {
+    if (!options_.is_once) machine_.copy_gbs = copy_speed(options_.repeats);
+    const GpuClock before = read_gpu_clock(pci_);
+    machine_.sm_mhz_before = before.sm_mhz;
+    machine_.memory_mhz_before = before.memory_mhz;
+    for (const std::string& given : options_.models) {
+      const auto equals = given.find('=');
+      const GpuModel model = given == "gaussian" ? GpuModel::gaussian()
+                             : equals == std::string::npos
+                                 ? throw Error(ErrorKind::usage, fmt::format("--model {}: write NAME=ADDRESS", given))
+                                 : GpuModel::from_checkpoint(given.substr(0, equals), given.substr(equals + 1));
+      std::cerr << fmt::format("{}: {} weights\n", model.name(), model.weights());
+      for (const u64 mebibytes : options_.sizes) {
+        for (const std::string& data : options_.data) measure(model.make(data, mebibytes));
       }
     }
-  };
-  // As many rows of their own as 16 MiB have; beyond, rows of these in another order.
-  const u64 rows = static_cast<u64>(out.rows), own = std::min<u64>(rows, 4096), row_bytes = out.words.size() / rows;
-  const u64 workers = std::max(1u, std::thread::hardware_concurrency());
-  std::vector<std::thread> threads;
-  for (u64 w = 0; w < workers; ++w) threads.emplace_back(fill, own * w / workers, own * (w + 1) / workers, w);
-  for (std::thread& thread : threads) thread.join();
-  Philox random(99, 7);
-  for (u64 row = own; row < rows; ++row)
-    std::memcpy(out.words.data() + row * row_bytes, out.words.data() + random.below(static_cast<u32>(own)) * row_bytes,
-                row_bytes);
-  return out;
-}
+    const GpuClock after = read_gpu_clock(pci_);
+    machine_.sm_mhz_after = after.sm_mhz;
+    machine_.memory_mhz_after = after.memory_mhz;
+    mark_fronts(rows_);
+  }
 
-struct Job {
-  std::string data, coder;
-  u64 mebibytes;
-  const QuantizedTensor* tensor = nullptr;
-  std::size_t record_size = 0;
-  GpuPlan plan;
-};
+  const GpuMachine& machine() const { return machine_; }
+  const std::vector<GpuRow>& rows() const { return rows_; }
 
-struct Device {
-  std::vector<u8*> images, words;
-  u64* status = nullptr;
-  u8* scratch = nullptr;
-
-  Device(const GpuPlan& plan, std::size_t copies) {
-    for (std::size_t c = 0; c < copies; ++c) {
-      u8 *const image = allocate(plan.image.size()), *const out = allocate(plan.words_size());
-      check(cudaMemcpy(image, plan.image.data(), plan.image.size(), cudaMemcpyHostToDevice));
-      check(cudaMemset(out, 0xa5, plan.words_size()));
-      images.push_back(image);
-      words.push_back(out);
+ private:
+  void measure(const GpuDataSet& set) {
+    const GpuOriginal original(set);
+    std::vector<std::string> specs = wcodec_sweep(set.data, set.mebibytes);
+    if (has_nvcomp_) {
+      for (std::string& spec : nvcomp_sweep(set.data, set.mebibytes)) specs.push_back(std::move(spec));
     }
-    status = reinterpret_cast<u64*>(allocate(8));
-    check(cudaMemset(status, 0, 8));
-    if (plan.scratch_size() > 0) scratch = allocate(plan.scratch_size());
-  }
-  ~Device() {
-    for (u8* p : images) cudaFree(p);
-    for (u8* p : words) cudaFree(p);
-    cudaFree(status);
-    cudaFree(scratch);
-  }
-};
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-// Seconds of one launch, the median of `repeats`; `launch(i)` is given the number of the launch.
-template <class Launch>
-double time_single(int repeats, cudaStream_t stream, Launch&& launch) {
-  cudaEvent_t begin, end;
-  check(cudaEventCreate(&begin));
-  check(cudaEventCreate(&end));
-  std::vector<double> seconds;
-  for (int i = 0; i < repeats + 3; ++i) {
-    check(cudaEventRecord(begin, stream));
-    launch(static_cast<std::size_t>(i));
-    check(cudaEventRecord(end, stream));
-    check(cudaEventSynchronize(end));
-    float ms;
-    check(cudaEventElapsedTime(&ms, begin, end));
-    if (i >= 3) seconds.push_back(1e-3 * ms);
-  }
-  cudaEventDestroy(begin);
-  cudaEventDestroy(end);
-  return median(seconds);
-}
-
-// Seconds a launch, of `launches` captured one after another in a graph.
-template <class Launch>
-double time_graph(int repeats, std::size_t launches, cudaStream_t stream, Launch&& launch) {
-  cudaGraph_t graph;
-  cudaGraphExec_t exec;
-  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-  for (std::size_t i = 0; i < launches; ++i) launch(i);
-  check(cudaStreamEndCapture(stream, &graph));
-  check(cudaGraphInstantiate(&exec, graph, 0));
-  const double seconds = time_single(repeats, stream, [&](std::size_t) { check(cudaGraphLaunch(exec, stream)); });
-  cudaGraphExecDestroy(exec);
-  cudaGraphDestroy(graph);
-  return seconds / static_cast<double>(launches);
-}
-
-struct Result {
-  double ratio, single, graph;
-};
-
-Result measure(const Job& job, int repeats) {
-  const GpuPlan& plan = job.plan;
-  const u64 bytes = plan.words_size();
-  const std::size_t copies = std::max<u64>(2, (u64{200} << 20) / bytes + 1);
-  const Device device(plan, copies);
-  cudaStream_t stream;
-  check(cudaStreamCreate(&stream));
-  const auto launch = [&](std::size_t i) {
-    gpu_decode(plan, device.images[i % copies], device.words[i % copies], device.scratch, device.status, stream);
-  };
-  Result result;
-  result.ratio = static_cast<double>(bytes) / static_cast<double>(job.record_size);
-  result.single = static_cast<double>(bytes) / time_single(repeats, stream, launch) * 1e-9;
-  result.graph =
-      static_cast<double>(bytes) / time_graph(repeats, std::max<std::size_t>(2, 2 * copies), stream, launch) * 1e-9;
-  std::vector<u8> back(bytes);
-  u64 status;
-  check(cudaMemcpy(&status, device.status, 8, cudaMemcpyDeviceToHost));
-  check_gpu_status(status);
-  for (u8* words : device.words) {
-    check(cudaMemcpy(back.data(), words, bytes, cudaMemcpyDeviceToHost));
-    if (back != job.tensor->words) throw Error(ErrorKind::internal, job.coder + ": the output is not the original");
-  }
-  cudaStreamDestroy(stream);
-  return result;
-}
-
-double copy_speed(u64 bytes, int repeats) {
-  u8 *const from = allocate(bytes), *const to = allocate(bytes);
-  check(cudaMemset(from, 0x5a, bytes));
-  const double seconds = time_single(repeats, nullptr, [&](std::size_t) {
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, nullptr));
-  });
-  cudaFree(from);
-  cudaFree(to);
-  return 2 * static_cast<double>(bytes) / seconds * 1e-9;
-}
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == ',') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
+    for (const std::string& spec : specs) {
+      if (!glob_match(options_.coder, spec)) continue;
+      GpuRow row;
+      row.model = set.model;
+      row.data = set.data;
+      row.mebibytes = set.mebibytes;
+      row.coder = spec;
+      row.family = family_of(spec);
+      row.layers = set.layers.size();
+      try {
+        measure(original, row);
+      } catch (const Error& error) {
+        row.failure = error.what();
+        std::cerr << fmt::format("{} {} {} MiB: {}: {}\n", row.model, row.data, row.mebibytes, spec, row.failure);
+      }
+      rows_.push_back(std::move(row));
     }
+    std::cerr << fmt::format("{} {} {} MiB: {} rows\n", set.model, set.data, set.mebibytes, rows_.size());
   }
-  return parts;
+
+  void measure(const GpuOriginal& original, GpuRow& row) {
+    const auto subject =
+        row.family == "wcodec" ? make_wcodec_subject(row.coder, original) : make_nvcomp_subject(row.coder, original);
+    row.words_bytes = original.set.words_bytes();
+    row.symbol_bytes = original.set.symbol_bytes();
+    row.coded_bytes = subject->coded_bytes();
+    const std::size_t copies = options_.is_once ? 1 : copies_for(row.words_bytes, machine_.l2_bytes);
+    subject->prepare(copies);
+    row.single = row.graph = row.warm = row.encode = row.expand_single = row.expand_graph = kNone;
+    const Launch cold = [&](std::size_t i, cudaStream_t stream) { subject->decode(i % copies, stream); };
+    const DeviceStream stream;
+    for (std::size_t i = 0; i < copies; ++i) cold(i, stream.get());  // every output is written, whatever is timed
+    if (!options_.is_once) {
+      stream.wait();
+      // One look at the time decides how often a slow coder is repeated.
+      const double once = time_single(1, cold);
+      const int repeats = once > 0.01 ? 3 : options_.repeats;
+      row.single = gbs(row.words_bytes, time_single(repeats, cold));
+      row.graph = gbs(row.words_bytes, time_graph(repeats, 2 * copies, cold));
+      if (row.words_bytes + row.coded_bytes < machine_.l2_bytes) {
+        row.warm = gbs(row.words_bytes,
+                       time_graph(repeats, 16, [&](std::size_t, cudaStream_t queue) { subject->decode(0, queue); }));
+      }
+      const GpuClock clock = read_gpu_clock(pci_);
+      row.sm_mhz = clock.sm_mhz;
+      row.memory_mhz = clock.memory_mhz;
+      row.is_throttled = clock.is_throttled;
+    }
+    subject->check();
+    if (options_.is_once) return;
+    if (subject->can_encode()) {
+      const Launch encode = [&](std::size_t, cudaStream_t queue) { subject->encode(queue); };
+      row.encode = gbs(row.words_bytes, time_single(time_single(1, encode) > 0.01 ? 1 : 5, encode));
+    }
+    std::tie(row.expand_single, row.expand_graph) = limits_.expand(row.coded_bytes, row.words_bytes);
+  }
+
+  Options options_;
+  std::string pci_;
+  GpuMachine machine_;
+  Limits limits_;
+  bool has_nvcomp_ = false;
+  std::vector<GpuRow> rows_;
+};
+
+void write(const std::string& file, const std::string& text) {
+  std::ofstream out(file, std::ios::binary);
+  out << text;
+  if (!out.flush()) throw Error(ErrorKind::io, fmt::format("cannot write {}", printable(file)));
 }
 
 int run(int argc, char** argv) {
-  std::string sizes = "16,64,1024", only, coder, json;
-  int repeats = 20;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--sizes")
-      sizes = argv[i + 1];
-    else if (name == "--only")
-      only = argv[i + 1];
-    else if (name == "--coder")
-      coder = argv[i + 1];
-    else if (name == "--repeats")
-      repeats = std::stoi(argv[i + 1]);
-    else if (name == "--json")
-      json = argv[i + 1];
-    else
-      throw Error(ErrorKind::usage, "unknown argument " + name);
-  }
-  if (const std::string why = why_no_gpu(); !why.empty()) {
-    std::cout << why << "\n";
-    return 0;
-  }
-  const struct {
-    const char *data, *coder;
-    std::vector<int> chunks;
-  } rows[] = {{"int8ch", "prefix:low=4", {2048, 4096, 8192, 16384, 65536}},
-              {"int8ch", "prefix:low=2", {4096, 8192, 16384, 65536}},
-              {"int8ch", "rans:precision=12", {4096, 8192, 16384, 65536}},
-              {"int8pt", "prefix:low=2", {4096, 8192, 16384, 65536}},
-              {"int8pt", "rans:precision=12", {4096, 8192, 16384, 65536}},
-              {"bf16", "prefix", {2048, 4096, 8192, 16384, 65536}}};
-  std::vector<std::unique_ptr<QuantizedTensor>> tensors;
-  std::vector<Job> jobs;
-  for (const std::string& size : split(sizes)) {
-    const u64 mebibytes = std::stoull(size);
-    for (const char* data : {"int8ch", "int8pt", "bf16"}) {
-      if (!only.empty() && only.find(data) == std::string::npos) continue;
-      tensors.push_back(std::make_unique<QuantizedTensor>(gaussian(data, mebibytes << 20)));
-      for (const auto& row : rows) {
-        if (sv(row.data) != data) continue;
-        for (const int chunk : row.chunks) {
-          if (mebibytes >= 1024 ? chunk < 16384 : chunk > 16384) continue;
-          if (!coder.empty() && sv(row.coder).find(coder) == sv::npos) continue;
-          jobs.push_back({data, fmt::format("{},chunk={}", row.coder, chunk), mebibytes, tensors.back().get(), 0, {}});
-          if (jobs.back().coder.starts_with("prefix,")) jobs.back().coder[6] = ':';
-        }
-      }
-    }
-  }
-  std::atomic<std::size_t> next{0};
-  std::vector<std::thread> threads;
-  for (unsigned w = 0; w < std::max(1u, std::thread::hardware_concurrency()); ++w) {
-    threads.emplace_back([&] {
-      for (std::size_t j = next++; j < jobs.size(); j = next++) {
-        const EncodedTensor encoded =
-            encode_tensor(*jobs[j].tensor, kUntiled, parse_mode_set({"none"}), parse_coder(jobs[j].coder));
-        jobs[j].record_size = encoded.bytes.size();
-        jobs[j].plan = plan_gpu_decode(encoded.bytes);
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  Options options;
+  CLI::App app("Decoding on the GPU beside its limits and nvCOMP, on the same bytes in one process");
+  app.add_option("--model", options.models,
+                 "NAME=ADDRESS of a checkpoint (file, folder, pip:…, hf://…), or 'gaussian'; default: gaussian");
+  app.add_option("--sizes", options.sizes, "MiB of words; up to 64 one layer, beyond a model's layers")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--data", options.data, "kinds of words")
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kGpuData), std::end(kGpuData))))
+      ->capture_default_str();
+  app.add_option("--coder", options.coder, "glob of the coders to try: 'prefix:*', 'nvcomp:algo=ans*'")
+      ->capture_default_str();
+  app.add_option("--peers", options.has_peers, "nvCOMP too, if it is there (see WCODEC_NVCOMP)")->capture_default_str();
+  app.add_option("--repeats", options.repeats, "timed launches; the median counts")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--json", options.json, "write all rows here");
+  app.add_option("--markdown", options.markdown, "write the table here as well");
+  app.add_flag("--once", options.is_once, "decode each once and time nothing: for a profiler");
+  CLI11_PARSE(app, argc, argv);
+  if (options.models.empty()) options.models = {"gaussian"};
+  if (const std::string why = why_no_gpu(); !why.empty()) throw Error(ErrorKind::unsupported, why);
 
-  cudaDeviceProp device{};
-  check(cudaGetDeviceProperties(&device, 0));
-  const double copied = copy_speed(u64{1} << 30, repeats);
-  std::cout << fmt::format("{}, {} multiprocessors; copy of 1 GiB, read + write: {:.0f} GB/s\n", device.name,
-                           device.multiProcessorCount, copied);
-  std::cout << fmt::format("{:>5} {:7} {:30} {:>7} {:>8} {:>8} {:>8} {:>6}\n", "MiB", "data", "coder", "ratio",
-                           "single", "graph", "limit", "of it");
-  std::ofstream out;
-  if (!json.empty()) out.open(json);
-  for (const Job& job : jobs) {
-    const Result r = measure(job, repeats);
-    const double limit = copied / (1 + 1 / r.ratio);
-    std::cout << fmt::format("{:>5} {:7} {:30} {:>7.4f} {:>8.0f} {:>8.0f} {:>8.0f} {:>5.0f}%\n", job.mebibytes,
-                             job.data, job.coder, r.ratio, r.single, r.graph, limit,
-                             100 * std::max(r.graph, r.single) / limit)
-              << std::flush;
-    if (out.is_open()) {
-      out << fmt::format(
-          "{{\"mib\": {}, \"data\": \"{}\", \"coder\": \"{}\", \"ratio\": {:.5f}, \"single_gbs\": {:.1f}, "
-          "\"graph_gbs\": {:.1f}, \"copy_gbs\": {:.1f}}}\n",
-          job.mebibytes, job.data, job.coder, r.ratio, r.single, r.graph, copied);
-    }
-  }
+  Benchmark benchmark(options);
+  benchmark.run();
+  const std::string table = gpu_markdown(benchmark.machine(), benchmark.rows());
+  std::cout << table;
+  if (!options.markdown.empty()) write(options.markdown, table);
+  if (!options.json.empty()) write(options.json, gpu_json(benchmark.machine(), benchmark.rows()));
   return 0;
 }
 
