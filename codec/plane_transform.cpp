@@ -189,6 +189,16 @@ std::vector<i16> read_escapes(ByteReader& in, int bits) {
   return escapes;
 }
 
+std::vector<u8> plane_bands(const TileGrid& grid, const TransformSet& set, Bytes transform_of_block) {
+  if (set.is_identity()) return {};
+  std::vector<u8> bands(static_cast<std::size_t>(grid.rows * grid.cols));
+  for_each_block(grid, [&](std::size_t index, std::size_t first, std::size_t stride) {
+    if (set.rows[transform_of_block.empty() ? 0 : transform_of_block[index]]->id == Identity::kId) return;
+    for (std::size_t i = 0; i < kBlockSize; ++i) bands[block_place(first, stride, i)] = static_cast<u8>(i + 1);
+  });
+  return bands;
+}
+
 void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const TransformSet& set, Bytes transform_of_block,
                    std::span<const i16> escapes) {
   const Alphabet alphabet{bits};

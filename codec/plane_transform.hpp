@@ -41,6 +41,9 @@ TransformedPlane transform_plane(std::span<const u8> residuals, const TileGrid& 
 // What `escapes` says, preceded by its size as a varint. Throws Error{corrupt} for a coefficient above kMaxCoefficient,
 // Error{truncated}.
 std::vector<i16> read_escapes(ByteReader& in, int bits);
+// PlaneGeometry::bands of a plane whose blocks have these transforms; nothing for the identity alone.
+std::vector<u8> plane_bands(const TileGrid& grid, const TransformSet& set, Bytes transform_of_block);
+
 // Inverse, in place: symbols become residuals. Throws Error{corrupt} for a block that no residuals have and where there
 // are not as many escapes as symbols that stand for one.
 void restore_plane(MutBytes symbols, const TileGrid& grid, int bits, const TransformSet& set, Bytes transform_of_block,

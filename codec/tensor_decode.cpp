@@ -117,9 +117,12 @@ void decode_plane(ByteReader& in, const Header& header, const PlaneInfo& plane, 
     return;
   }
   const PlaneSide side = read_plane_side(in, header, plane);
+  const bool is_transformed = !header.transforms.is_identity();
+  const std::vector<u8> bands = plane_bands(grid, header.transforms, side.transform_of_block);
   u8* const residuals = scratch(0, weights).data();
-  header.coder->decode(*header.coder, in, {grid, plane.bits, first_plane}, {residuals, weights});
-  if (!header.transforms.is_identity())
+  header.coder->decode(*header.coder, in, {grid, plane.bits, first_plane, is_transformed ? bands.data() : nullptr},
+                       {residuals, weights});
+  if (is_transformed)
     restore_plane({residuals, weights}, grid, plane.bits, header.transforms, side.transform_of_block,
                   read_escapes(in, plane.bits));
   const u8* next_params = side.tile_params.data();

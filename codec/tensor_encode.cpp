@@ -68,8 +68,11 @@ EncodedTensor encode_record(const QuantizedTensor& tensor, std::span<const Symbo
     const TransformedPlane* const blocks = transformed.empty() ? nullptr : &transformed[p];
     if (blocks != nullptr)
       write_side_stream(blocks->transform_of_block, transform_bits(transforms), LedgerEntry::transform, out);
+    const std::vector<u8> bands =
+        blocks != nullptr ? plane_bands(grid, transforms, blocks->transform_of_block) : std::vector<u8>();
     coder.row->encode(*coder.row,
-                      {{grid, planes[p].info.bits, p > 0 ? planes[0].symbols.data() : nullptr},
+                      {{grid, planes[p].info.bits, p > 0 ? planes[0].symbols.data() : nullptr,
+                        blocks != nullptr ? bands.data() : nullptr},
                        blocks != nullptr ? blocks->symbols : choice.residuals,
                        planes[p].symbols.data(),
                        planes[p].info.zero,

@@ -1,10 +1,9 @@
 #include "entropy/adaptive_coder.hpp"
 
 #include <array>
-#include <bit>
-#include <cstdlib>
 
 #include "core/error.hpp"
+#include "entropy/magnitude.hpp"
 #include "entropy/range_coder.hpp"
 #include "entropy/raw_coder.hpp"
 
@@ -45,18 +44,13 @@ class Model {
     }
     const auto coded = static_cast<u8>(node & ((1u << bits_) - 1));
     before_ = last_;
-    last_ = magnitude(coded);
+    last_ = magnitude_bits(coded, bits_);
     return coded;
   }
 
  private:
   static constexpr std::size_t kContexts = 17;
   std::size_t context() const noexcept { return kind_ == kPrevious ? static_cast<std::size_t>(last_ + before_) : 0; }
-  // Bits of |x|, x being the residual modulo 2^bits.
-  int magnitude(u8 symbol) const noexcept {
-    const int x = symbol >= 1 << (bits_ - 1) ? symbol - (1 << bits_) : symbol;
-    return static_cast<int>(std::bit_width(static_cast<unsigned>(std::abs(x))));
-  }
 
   Kind kind_;
   int bits_, rate_;

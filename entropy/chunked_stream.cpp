@@ -161,59 +161,62 @@ ChunkIndex read_chunk_index(ByteReader& in, const StreamLayout& layout) {
   return index;
 }
 
+namespace {
+
+[[noreturn]] void fail(u64 chunk, const char* why) {
+  throw Error(ErrorKind::corrupt, fmt::format("chunk {} {}", chunk, why));
+}
+
+}  // namespace
+
+OpenChunk open_chunk(const ChunkIndex& index, const StreamLayout& layout, u64 chunk, const u8* contexts, u8* out) {
+  OpenChunk w;
+  w.count = static_cast<std::size_t>(layout.size(chunk));
+  w.out = out;
+  w.lanes = lanes_of(w.count);
+  ByteReader in(index.bytes.subspan(static_cast<std::size_t>(index.offset[chunk]),
+                                    static_cast<std::size_t>(index.offset[chunk + 1] - index.offset[chunk])));
+  read_states(in, w.lanes, w.stream.x);
+  const std::size_t low = low_bytes(w.count, layout.low_bits);
+  if (in.remaining() < low) fail(chunk, "is too short for its uncoded bits");
+  const Bytes words = in.peek().first(in.remaining() - low);
+  w.low = words.data() + words.size();
+  w.stream.next = words.data();
+  w.stream.end = w.low;
+  w.stream.readable = index.bytes.data() + index.bytes.size();
+  w.stream.out = out;
+  w.stream.contexts = contexts;
+  w.stream.left = w.count - seeded_symbols(w.count, layout.high_bits());
+  return w;
+}
+
+void close_chunk(OpenChunk& w, const StreamLayout& layout, u64 chunk, const StreamDecoder& code) {
+  const bool ended = code.finish(w.stream, w.lanes) && w.stream.next == w.stream.end;
+  const auto seeded = static_cast<std::size_t>(seeded_symbols(w.count, layout.high_bits()));
+  const bool returned =
+      ended && (w.lanes == kMaxLanes ? unseed_lanes(w.stream.x, layout.high_bits(), w.out + (w.count - seeded))
+                                     : lanes_are_empty(w.stream.x, w.lanes));
+  if (!returned) fail(chunk, "does not end as it must");
+  if ((layout.low_bits > 0 || layout.offset != 0) &&
+      !join_low_bits(w.out, w.count, layout.bits, layout.low_bits, layout.offset, w.low))
+    fail(chunk, "has padding bits that are not zero");
+}
+
 void decode_chunks(const ChunkIndex& index, const StreamLayout& layout, u64 first, u64 last, const u8* contexts,
                    const StreamDecoder& code, u8* out) {
   const u64 origin = layout.first(first);
-  const auto fail = [](u64 chunk, const char* why) {
-    throw Error(ErrorKind::corrupt, fmt::format("chunk {} {}", chunk, why));
-  };
-  struct Work {
-    LaneDecoder stream;
-    u8* out;
-    std::size_t count;
-    const u8* low;
-    int lanes;
-  };
   for (u64 k = first; k < last; k += 2) {
-    const int streams = last - k >= 2 ? 2 : 1;
-    std::array<Work, 2> work;
+    const u64 end = std::min(last, k + 2);
+    std::array<OpenChunk, 2> open;
     std::array<LaneDecoder*, 2> fast{};
     int fast_count = 0;
-    for (int s = 0; s < streams; ++s) {
-      const u64 chunk = k + static_cast<u64>(s);
-      Work& w = work[static_cast<std::size_t>(s)];
-      w.count = static_cast<std::size_t>(layout.size(chunk));
-      w.out = out + (layout.first(chunk) - origin);
-      w.lanes = lanes_of(w.count);
-      ByteReader in(index.bytes.subspan(static_cast<std::size_t>(index.offset[chunk]),
-                                        static_cast<std::size_t>(index.offset[chunk + 1] - index.offset[chunk])));
-      read_states(in, w.lanes, w.stream.x);
-      const std::size_t low = low_bytes(w.count, layout.low_bits);
-      if (in.remaining() < low) fail(chunk, "is too short for its uncoded bits");
-      const Bytes words = in.peek().first(in.remaining() - low);
-      w.low = words.data() + words.size();
-      w.stream.next = words.data();
-      w.stream.end = w.low;
-      w.stream.readable = index.bytes.data() + index.bytes.size();
-      w.stream.out = w.out;
-      w.stream.contexts = contexts ? contexts + (layout.first(chunk) - origin) : nullptr;
-      w.stream.left = w.count - seeded_symbols(w.count, layout.high_bits());
+    for (u64 chunk = k; chunk < end; ++chunk) {
+      const u64 at = layout.first(chunk) - origin;
+      OpenChunk& w = open[chunk - k] = open_chunk(index, layout, chunk, contexts ? contexts + at : nullptr, out + at);
       if (w.lanes == kMaxLanes) fast[static_cast<std::size_t>(fast_count++)] = &w.stream;
     }
     if (fast_count > 0) code.rounds(fast.data(), fast_count);
-    for (int s = 0; s < streams; ++s) {
-      const u64 chunk = k + static_cast<u64>(s);
-      Work& w = work[static_cast<std::size_t>(s)];
-      const bool ended = code.finish(w.stream, w.lanes) && w.stream.next == w.stream.end;
-      const auto seeded = static_cast<std::size_t>(seeded_symbols(w.count, layout.high_bits()));
-      const bool returned =
-          ended && (w.lanes == kMaxLanes ? unseed_lanes(w.stream.x, layout.high_bits(), w.out + (w.count - seeded))
-                                         : lanes_are_empty(w.stream.x, w.lanes));
-      if (!returned) fail(chunk, "does not end as it must");
-      if ((layout.low_bits > 0 || layout.offset != 0) &&
-          !join_low_bits(w.out, w.count, layout.bits, layout.low_bits, layout.offset, w.low))
-        fail(chunk, "has padding bits that are not zero");
-    }
+    for (u64 chunk = k; chunk < end; ++chunk) close_chunk(open[chunk - k], layout, chunk, code);
   }
 }
 

@@ -83,6 +83,20 @@ struct ChunkIndex {
 // Takes index and chunks from `in`. Throws Error{corrupt | truncated}.
 ChunkIndex read_chunk_index(ByteReader& in, const StreamLayout& layout);
 
+// A chunk that is being decoded, for callers that decode it in pieces: `stream` may be advanced by StreamDecoder up to
+// where its `left` is 0, and its `contexts` may be set anew before each piece.
+struct OpenChunk {
+  LaneDecoder stream;
+  u8* out;            // its first symbol
+  std::size_t count;  // symbols, the seeded ones at its end included
+  const u8* low;
+  int lanes;
+};
+// `contexts`: of its first symbol, or null. Throws Error{corrupt | truncated}.
+OpenChunk open_chunk(const ChunkIndex& index, const StreamLayout& layout, u64 chunk, const u8* contexts, u8* out);
+// Decodes what is left, and checks that the chunk ends as it must. Throws Error{corrupt} naming it.
+void close_chunk(OpenChunk& open, const StreamLayout& layout, u64 chunk, const StreamDecoder& code);
+
 // Decodes chunks [first, last) into `out`, which is the place of the first one's first symbol; `contexts` likewise.
 // Throws Error{corrupt} naming the chunk; never reads outside index.bytes.
 void decode_chunks(const ChunkIndex& index, const StreamLayout& layout, u64 first, u64 last, const u8* contexts,

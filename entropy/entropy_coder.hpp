@@ -16,6 +16,9 @@ struct PlaneGeometry {
   int bits;  // residuals are 0 … 2^bits − 1
   // Symbols of the tensor's first plane (a float's exponents), row-major; null for that plane itself.
   const u8* first_plane = nullptr;
+  // In coding order: of a transform coefficient 1 + its place in its 8 × 8 block, row-major; 0 of what is none. Null in
+  // a plane without transforms.
+  const u8* bands = nullptr;
 };
 
 struct CoderInput {

@@ -7,6 +7,9 @@
 
 #include "entropy/chunked_stream.hpp"
 #include "entropy/exponent_contexts.hpp"
+#include "entropy/log2_cost.hpp"
+#include "entropy/neighbour_contexts.hpp"
+#include "entropy/place_contexts.hpp"
 #include "entropy/raw_coder.hpp"
 #include "entropy/scale_contexts.hpp"
 
@@ -21,21 +24,26 @@ enum Tables : u8 {
   kRowScale = 3,
   kColumnScale = 4,
   kRowColumnScale = 5,
-  kExponent = 6
+  kExponent = 6,
+  kPosition = 7,
+  kBand = 8,
+  kNeighbours = 9
 };
-// Not on the wire: for each plane the cheapest of one table, row and column scale, and exponent.
+// Not on the wire: for each plane the cheapest of all but kPerTile and the scales of rows or columns alone.
 constexpr u8 kBest = 255;
 
 constexpr OptionInfo kOptions[] = {
-    {"tables", "tensor", "tensor|tile|row-scale|col-scale|row-col-scale|exponent|best",
-     "which symbols share a frequency table; exponent: of a float's mantissa, others have one; best: tried for each "
-     "plane"},
-    {"contexts", "32", "2...64", "most contexts for tables keyed on scale; fewer are kept where they do not pay"},
+    {"tables", "tensor", "tensor|tile|row-scale|col-scale|row-col-scale|exponent|position|band|neighbours|best",
+     "which symbols share a frequency table; exponent: of a float's mantissa, others have one; position: in the tile; "
+     "band: of transform coefficients, without transforms there is one; neighbours: magnitudes decoded before; best: "
+     "what is cheapest for each plane"},
+    {"contexts", "32", "2...64", "most contexts for tables keyed on something; fewer are kept where they do not pay"},
     {"precision", "14", "8...15", "frequencies are multiples of 2^-precision"},
     kChunkOption};
 
 CoderOptions prepare(const Spec& spec) {
-  static constexpr sv kTables[] = {"tensor", "tile", "row-scale", "col-scale", "row-col-scale", "exponent"};
+  static constexpr sv kTables[] = {"tensor",   "tile",     "row-scale", "col-scale", "row-col-scale",
+                                   "exponent", "position", "band",      "neighbours"};
   const OptionReader options(spec, kOptions);
   const std::string tables = options.text("tables") == "best" ? "best" : options.choice("tables", kTables);
   CoderOptions out;
@@ -114,46 +122,104 @@ void encode_by_context(const CoderInput& input, int count, const std::vector<u8>
   encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(), tables, bits, log2_chunk, out);
 }
 
-LedgerWriter encode_as(u8 tables, const CoderInput& input, const CoderOptions& options, bool dry) {
+void encode_by_scale(ContextKey key, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
   const TileGrid& grid = input.geometry.grid;
+  const ScaleContexts contexts = choose_scale_contexts(key, options.contexts, grid, input.symbols, input.zero,
+                                                       input.log_scale, input.residuals, input.geometry.bits);
+  write_scale_contexts(contexts, out);
+  encode_by_context(input, contexts.count, contexts.count > 1 ? contexts.expand(grid) : std::vector<u8>(), options,
+                    out);
+}
+
+void encode_by_exponent(const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
+  const auto& [grid, bits, first_plane, bands] = input.geometry;
+  const ExponentContexts contexts =
+      choose_exponent_contexts(options.contexts, grid, first_plane, input.residuals, bits);
+  write_exponent_contexts(contexts, out);
+  encode_by_context(input, contexts.count, contexts.count > 1 ? contexts.expand(grid, first_plane) : std::vector<u8>(),
+                    options, out);
+}
+
+void encode_by_place(PlaceKey key, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
+  const auto& [grid, bits, first_plane, bands] = input.geometry;
+  const ClassContexts contexts = choose_place_contexts(key, options.contexts, grid, bands, input.residuals, bits);
+  write_class_contexts(contexts, out);
+  encode_by_context(input, contexts.count,
+                    contexts.count > 1 ? expand_place_contexts(contexts, key, grid, bands) : std::vector<u8>(), options,
+                    out);
+}
+
+// Neighbours are of the same chunk, so chunks are cut first: by what one table would cost.
+void encode_by_neighbours(const CoderInput& input, CoderOptions options, LedgerWriter& out) {
+  const int bits = input.geometry.bits;
+  std::array<u32, 256> counts{};
+  for (const u8 symbol : input.residuals) ++counts[symbol];
+  options.log2_chunk =
+      choose_log2_chunk(options.log2_chunk, fast_entropy_bits(counts) / static_cast<double>(input.residuals.size()));
+  NeighbourContexts contexts;
+  contexts.rule =
+      choose_neighbour_rule(input.geometry.grid, input.geometry.bands != nullptr, input.log_scale, input.residuals);
+  std::vector<u8> of_symbol = neighbour_classes(contexts.rule, input.residuals, bits, options.log2_chunk);
+  std::vector<u32> histograms(static_cast<std::size_t>(kNeighbourClasses) << bits);
+  for (std::size_t i = 0; i < of_symbol.size(); ++i)
+    ++histograms[(std::size_t{of_symbol[i]} << bits) | input.residuals[i]];
+  contexts.classes = choose_class_contexts(histograms, bits, options.contexts);
+  write_neighbour_contexts(contexts, out);
+  if (contexts.classes.count == 1) {
+    of_symbol.clear();
+  } else {
+    for (u8& context : of_symbol) context = contexts.classes.context_of[context];
+  }
+  encode_by_context(input, contexts.classes.count, of_symbol, options, out);
+}
+
+LedgerWriter encode_as(u8 tables, const CoderInput& input, const CoderOptions& options, bool dry) {
   LedgerWriter out(dry);
   out.write(LedgerEntry::header, tables);
   out.write(LedgerEntry::header, static_cast<u8>(options.precision));
-  if (tables == kPerTile) {
-    encode_by_tile(input, options.precision, out);
-  } else if (tables == kPerTensor) {
-    encode_by_context(input, 1, {}, options, out);
-  } else if (tables == kExponent) {
-    const ExponentContexts contexts = choose_exponent_contexts(options.contexts, grid, input.geometry.first_plane,
-                                                               input.residuals, input.geometry.bits);
-    write_exponent_contexts(contexts, out);
-    encode_by_context(input, contexts.count,
-                      contexts.count > 1 ? contexts.expand(grid, input.geometry.first_plane) : std::vector<u8>(),
-                      options, out);
-  } else {
-    const ScaleContexts contexts =
-        choose_scale_contexts(context_key(tables), options.contexts, grid, input.symbols, input.zero, input.log_scale,
-                              input.residuals, input.geometry.bits);
-    write_scale_contexts(contexts, out);
-    encode_by_context(input, contexts.count, contexts.count > 1 ? contexts.expand(grid) : std::vector<u8>(), options,
-                      out);
+  switch (tables) {
+    case kPerTile:
+      encode_by_tile(input, options.precision, out);
+      break;
+    case kPerTensor:
+      encode_by_context(input, 1, {}, options, out);
+      break;
+    case kExponent:
+      encode_by_exponent(input, options, out);
+      break;
+    case kPosition:
+      encode_by_place(PlaceKey::in_tile, input, options, out);
+      break;
+    case kBand:
+      encode_by_place(PlaceKey::band, input, options, out);
+      break;
+    case kNeighbours:
+      encode_by_neighbours(input, options, out);
+      break;
+    default:
+      encode_by_scale(context_key(tables), input, options, out);
   }
   return out;
 }
 
+// Whether a plane has what the tables are keyed on.
+bool is_offered(u8 tables, const PlaneGeometry& geometry) noexcept {
+  return (tables != kExponent || geometry.first_plane != nullptr) && (tables != kBand || geometry.bands != nullptr);
+}
+
 void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
   if (input.residuals.empty()) return;
-  const bool has_exponent = input.geometry.first_plane != nullptr;
   LedgerWriter coded;
   if (options.tables == kBest) {
     coded = encode_as(kPerTensor, input, options, out.dry());
-    for (const u8 tables : {kRowColumnScale, kExponent}) {
-      if (tables == kExponent && !has_exponent) continue;
+    for (const u8 tables : {kRowColumnScale, kExponent, kBand, kNeighbours, kPosition}) {
+      // In tiles of a row every position but the first few columns is the same.
+      if (!is_offered(tables, input.geometry) || (tables == kPosition && input.geometry.grid.shape.rows == 1)) continue;
       LedgerWriter other = encode_as(tables, input, options, out.dry());
       if (other.ledger().total() < coded.ledger().total()) coded = std::move(other);
     }
   } else {
-    coded = encode_as(options.tables == kExponent && !has_exponent ? u8{kPerTensor} : options.tables, input, options,
+    coded = encode_as(is_offered(options.tables, input.geometry) ? options.tables : u8{kPerTensor}, input, options,
                       out.dry());
   }
   const LedgerWriter::Mark before = out.mark();
@@ -169,21 +235,39 @@ std::vector<FrequencyTable> read_tables(ByteReader& in, int count, int bits, int
   return tables;
 }
 
+// What each context's table knows, if it is one symbol everywhere; nothing was coded then.
+std::optional<std::array<u8, kMaxContexts>> constant_symbols(const std::vector<FrequencyTable>& tables) {
+  if (!std::all_of(tables.begin(), tables.end(), is_constant)) return std::nullopt;
+  std::array<u8, kMaxContexts> only{};
+  for (std::size_t k = 0; k < tables.size(); ++k) {
+    only[k] = static_cast<u8>(std::max_element(tables[k].frequency.begin(), tables[k].frequency.end()) -
+                              tables[k].frequency.begin());
+  }
+  return only;
+}
+
 void decode_stream(ByteReader& in, const u8* contexts, const std::vector<FrequencyTable>& tables, int bits,
                    int log2_chunk, MutBytes symbols) {
-  if (std::all_of(tables.begin(), tables.end(), is_constant)) {
-    std::array<u8, kMaxContexts> only{};
-    for (std::size_t k = 0; k < tables.size(); ++k) {
-      only[k] = static_cast<u8>(std::max_element(tables[k].frequency.begin(), tables[k].frequency.end()) -
-                                tables[k].frequency.begin());
-    }
-    for (std::size_t i = 0; i < symbols.size(); ++i) symbols[i] = only[contexts ? contexts[i] : 0];
+  if (const auto only = constant_symbols(tables)) {
+    for (std::size_t i = 0; i < symbols.size(); ++i) symbols[i] = (*only)[contexts ? contexts[i] : 0];
     return;
   }
   const StreamLayout layout{symbols.size(), bits, 0, 0, log2_chunk};
   const ChunkIndex index = read_chunk_index(in, layout);
   const RansDecodeTables decoder(tables);
   decode_chunks(index, layout, 0, layout.chunks(), contexts, StreamDecoder(decoder), symbols.data());
+}
+
+void decode_by_neighbours(ByteReader& in, int bits, int precision, MutBytes symbols) {
+  const NeighbourContexts contexts = read_neighbour_contexts(in);
+  const std::vector<FrequencyTable> tables = read_tables(in, contexts.classes.count, bits, precision);
+  const int log2_chunk = read_log2_chunk(in);
+  if (contexts.classes.count == 1) return decode_stream(in, nullptr, tables, bits, log2_chunk, symbols);
+  const StreamLayout layout{symbols.size(), bits, 0, 0, log2_chunk};
+  if (const auto only = constant_symbols(tables)) return fill_neighbour_chunks(layout, contexts, *only, symbols.data());
+  const ChunkIndex index = read_chunk_index(in, layout);
+  const RansDecodeTables decoder(tables);
+  decode_neighbour_chunks(index, layout, contexts, StreamDecoder(decoder), symbols.data());
 }
 
 struct Kind {
@@ -194,7 +278,7 @@ struct Kind {
 Kind read_kind(ByteReader& in) {
   const u8 tables = in.read<u8>("rANS header");
   if (tables == kStoredRaw) return {tables, 0};
-  if (tables > kExponent) throw Error(ErrorKind::corrupt, "rANS header: unknown kind of tables");
+  if (tables > kNeighbours) throw Error(ErrorKind::corrupt, "rANS header: unknown kind of tables");
   const int precision = in.read<u8>("rANS header");
   if (precision < kMinPrecision || precision > kMaxPrecision)
     throw Error(ErrorKind::corrupt, "rANS header: precision out of range");
@@ -214,9 +298,17 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
     }
     return;
   }
+  if (tables == kNeighbours) return decode_by_neighbours(in, geometry.bits, precision, residuals);
   int count = 1;
   std::vector<u8> of_symbol;
-  if (tables == kExponent) {
+  if (tables == kPosition || tables == kBand) {
+    const PlaceKey key = tables == kBand ? PlaceKey::band : PlaceKey::in_tile;
+    if (tables == kBand && geometry.bands == nullptr)
+      throw Error(ErrorKind::corrupt, "rANS header: there are no transform bands to go by");
+    const ClassContexts contexts = read_class_contexts(place_classes(key), in);
+    count = contexts.count;
+    if (count > 1) of_symbol = expand_place_contexts(contexts, key, grid, geometry.bands);
+  } else if (tables == kExponent) {
     if (geometry.first_plane == nullptr) throw Error(ErrorKind::corrupt, "rANS header: there is no exponent to go by");
     const ExponentContexts contexts = read_exponent_contexts(in);
     count = contexts.count;

@@ -1,4 +1,4 @@
-// Static rANS with one table a tensor, a tile, or a context of row and column scale.
+// Static rANS with one table a tensor, a tile, or a context: of scale, exponent, place, transform band, neighbours.
 #pragma once
 
 #include <optional>

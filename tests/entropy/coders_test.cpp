@@ -127,6 +127,10 @@ const char* const kSpecs[] = {"raw",
                               "rans:tables=row-scale,precision=15",
                               "rans:precision=12,chunk=1024",
                               "rans:tables=exponent",
+                              "rans:tables=position",
+                              "rans:tables=band",
+                              "rans:tables=neighbours,contexts=64",
+                              "rans:tables=neighbours,precision=10,chunk=1024",
                               "rans:tables=best,contexts=16",
                               "prefix",
                               "prefix:low=0",
@@ -136,7 +140,6 @@ const char* const kSpecs[] = {"raw",
                               "zstd:level=9",
                               "adaptive",
                               "adaptive:context=previous,rate=4",
-
                               "bitplanes"};
 
 class EveryCoder : public ::testing::TestWithParam<const char*> {};

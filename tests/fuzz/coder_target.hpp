@@ -2,11 +2,13 @@
 // the stream.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
 #include "core/error.hpp"
 #include "entropy/lane_kernels.hpp"
+#include "entropy/place_contexts.hpp"
 #include "entropy/registry.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -14,17 +16,23 @@ namespace wcodec::fuzz {
 
 inline constexpr std::size_t kGeometryBytes = 9;
 
-// `first_plane` gets the exponents that a mantissa's coder may look at, from the stream's own bytes.
-inline PlaneGeometry take_geometry(Choices& choices, std::vector<u8>& first_plane) {
+// `side` gets the exponents that a mantissa's coder may look at, and the bands of coefficients, from the stream's own
+// bytes.
+inline PlaneGeometry take_geometry(Choices& choices, std::array<std::vector<u8>, 2>& side) {
   const u8 first = choices.byte();
   const int bits = 1 + static_cast<int>(first % 8);
   const i64 rows = choices.below(257), cols = choices.below(257);  // 0 and the 8192 symbols of 32 lanes among them
   const int tile_rows = 1 + static_cast<int>(choices.below(300)), tile_cols = 1 + static_cast<int>(choices.below(300));
   PlaneGeometry geometry{{rows, cols, {tile_rows, tile_cols}}, bits};
   const Bytes rest = choices.rest();
+  const auto weights = static_cast<std::size_t>(rows * cols);
   if (first >= 128 && !rest.empty()) {
-    for (i64 i = 0; i < rows * cols; ++i) first_plane.push_back(rest[static_cast<std::size_t>(i) % rest.size()]);
-    geometry.first_plane = first_plane.data();
+    for (std::size_t i = 0; i < weights; ++i) side[0].push_back(rest[i % rest.size()]);
+    geometry.first_plane = side[0].data();
+  }
+  if ((first & 64) != 0 && !rest.empty()) {
+    for (std::size_t i = 0; i < weights; ++i) side[1].push_back(rest[i % rest.size()] % kBands);
+    geometry.bands = side[1].data();
   }
   return geometry;
 }
@@ -48,8 +56,8 @@ inline int decode_stream(sv coder, Bytes input) {
   static const EntropyCoder& row = *parse_coder(coder).row;
   static const std::vector<LaneKernels> kernels = all_lane_kernels();  // scalar first
   Choices choices(input);
-  std::vector<u8> first_plane;
-  const PlaneGeometry geometry = take_geometry(choices, first_plane);
+  std::array<std::vector<u8>, 2> side;
+  const PlaneGeometry geometry = take_geometry(choices, side);
   force_lane_kernels(kernels[0].name);
   const auto expected = decoded(row, choices.rest(), geometry);
   for (std::size_t k = 1; k < kernels.size(); ++k) {

@@ -92,8 +92,9 @@ void coder_streams(const Path& folder, const std::vector<const char*>& coders) {
 
 void records(const Path& folder) {
   int count = 0;
-  for (const char* coder : {"raw", "rans", "rans:tables=tile", "rans:tables=row-col-scale", "rans:tables=best",
-                            "prefix", "zstd", "bitplanes", "adaptive"}) {
+  for (const char* coder :
+       {"raw", "rans", "rans:tables=tile", "rans:tables=row-col-scale", "rans:tables=best", "rans:tables=position",
+        "rans:tables=band", "rans:tables=neighbours", "prefix", "zstd", "bitplanes", "adaptive"}) {
     for (const DType dtype : {DType::int4, DType::int8, DType::bf16, DType::f32}) {
       const QuantizedTensor tensor = sample_tensor(dtype, 12, 20, 1);
       for (const auto& modes : {std::vector<std::string>{"none"}, {"none", "left", "row-mean", "ls"}}) {
@@ -164,8 +165,9 @@ int main(int argc, char** argv) {
   wcodec::safetensors(folder / "safetensors");
   wcodec::gguf_files(folder / "gguf");
   wcodec::yaml(folder / "yaml");
-  wcodec::coder_streams(folder / "rans", {"rans", "rans:precision=8", "rans:tables=tile",
-                                          "rans:tables=row-col-scale,contexts=8", "rans:chunk=1024"});
+  wcodec::coder_streams(folder / "rans",
+                        {"rans", "rans:precision=8", "rans:tables=tile", "rans:tables=row-col-scale,contexts=8",
+                         "rans:chunk=1024", "rans:tables=neighbours,contexts=4", "rans:tables=position,contexts=4"});
   wcodec::coder_streams(folder / "prefix", {"prefix", "prefix:low=0", "prefix:low=4", "prefix:chunk=1024"});
   wcodec::records(folder / "record");
   wcodec::progressive(folder / "progressive");

@@ -115,6 +115,17 @@ void containers(Writer& out) {
   }
 }
 
+// Tables that came later, behind what was there.
+void contexts(Writer& out) {
+  for (const char* coder :
+       {"rans:tables=position,contexts=8", "rans:tables=band,contexts=8", "rans:tables=neighbours,contexts=8"}) {
+    for (const DType dtype : {DType::int4, DType::int8, DType::bf16}) {
+      out.record(dtype, 64, 96, coder, "16x16", "none+left", "dct8");
+      out.record(dtype, 70, 90, coder, "64x64", "none", "identity");
+    }
+  }
+}
+
 }  // namespace
 }  // namespace wcodec::golden
 
@@ -126,6 +137,7 @@ int main(int argc, char** argv) {
   wcodec::golden::Writer out(argv[1]);
   wcodec::golden::records(out);
   wcodec::golden::containers(out);
+  wcodec::golden::contexts(out);
   out.finish();
   return 0;
 }
