@@ -1,6 +1,7 @@
 #include "quantizers/registry.hpp"
 
 #include "core/error.hpp"
+#include "quantizers/ecsq.hpp"
 #include "quantizers/fp8.hpp"
 #include "quantizers/int4.hpp"
 #include "quantizers/int8.hpp"
@@ -9,7 +10,7 @@
 namespace wcodec {
 
 std::span<const Quantizer* const> quantizers() noexcept {
-  static constexpr const Quantizer* kRows[] = {&kInt8, &kInt4, &kFp8, &kLossless};
+  static constexpr const Quantizer* kRows[] = {&kInt8, &kInt4, &kFp8, &kEcsq, &kLossless};
   return kRows;
 }
 

@@ -26,8 +26,14 @@ i64 parse_group(sv text, sv spec_text) {
 }  // namespace
 
 Scaling read_scaling(const OptionReader& options) {
-  static constexpr sv kClips[] = {"absmax", "mse"}, kStored[] = {"f32", "f16", "bf16"},
-                      kAxes[] = {"tensor", "row", "column", "group"};
+  static constexpr sv kClips[] = {"absmax", "mse"};
+  Scaling scaling = read_unclipped_scaling(options);
+  scaling.clip = options.choice("clip", kClips) == "mse" ? Clip::mse : Clip::absmax;
+  return scaling;
+}
+
+Scaling read_unclipped_scaling(const OptionReader& options) {
+  static constexpr sv kStored[] = {"f32", "f16", "bf16"}, kAxes[] = {"tensor", "row", "column", "group"};
   Scaling scaling;
   const std::string axis = options.choice("axis", kAxes), group = options.text("group");
   for (std::size_t i = 0; i < std::size(kAxes); ++i) {
@@ -36,7 +42,6 @@ Scaling read_scaling(const OptionReader& options) {
   // `group=N` alone is enough: it says the axis as well.
   if (group != "0") scaling.axis = Axis::group;
   if (scaling.axis == Axis::group) scaling.group = parse_group(group, "quantizer");
-  scaling.clip = options.choice("clip", kClips) == "mse" ? Clip::mse : Clip::absmax;
   const std::string stored = options.choice("scale", kStored);
   scaling.stored = stored == "f32" ? DType::f32 : stored == "f16" ? DType::f16 : DType::bf16;
   return scaling;

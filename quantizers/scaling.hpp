@@ -20,6 +20,7 @@ struct Scaling {
 
 // "tensor", "row", "column" or "group=N": the option `axis`, or `group` where a quantizer has only that.
 Scaling read_scaling(const OptionReader& options);
+Scaling read_unclipped_scaling(const OptionReader& options);  // of a quantizer without the option `clip`
 
 // Number of scales of a matrix, and the scale that weight (r, c) belongs to.
 u64 scale_count(const Scaling& scaling, i64 rows, i64 cols);
