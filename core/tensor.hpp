@@ -20,6 +20,7 @@ struct TensorInfo {
   std::string kind;         // see tensor_kind.hpp
   u64 source_bytes = 0;     // bytes it takes in the file
   std::string source_type;  // how the file calls its encoding: "BF16", "Q4_K", "int4:nibbles=low-first,bias=8"
+  std::size_t file = 0;     // which of Checkpoint::files() it lies in
 
   u64 weights() const noexcept { return static_cast<u64>(rows) * static_cast<u64>(cols); }
   u64 memory_bytes() const noexcept { return weights() * static_cast<u64>(info(dtype).memory_bytes); }

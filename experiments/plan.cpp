@@ -68,21 +68,6 @@ void check_grid(const ExperimentConfig& config, u64 tensors) {
                           config.limits.max_cells));
 }
 
-std::string hash_tensor(const Checkpoint& checkpoint, std::size_t index) {
-  const TensorInfo& tensor = checkpoint.tensors()[index];
-  const u64 row_bytes = tensor.memory_bytes() / static_cast<u64>(tensor.rows);
-  const i64 rows_at_once = static_cast<i64>(std::max<u64>(1, kWindowBytes / std::max<u64>(1, row_bytes)));
-  std::vector<u8> window;
-  ContentHasher hasher;
-  for (i64 row = 0; row < tensor.rows; row += rows_at_once) {
-    const i64 count = std::min(rows_at_once, tensor.rows - row);
-    window.resize(static_cast<u64>(count) * row_bytes);
-    checkpoint.read_rows(index, row, count, window);
-    hasher.update(window);
-  }
-  return hasher.finish();
-}
-
 void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints, Plan& plan) {
   std::atomic<std::size_t> next{0};
   std::vector<std::exception_ptr> errors(plan.tensors.size());
@@ -90,7 +75,7 @@ void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoi
     for (std::size_t i = next++; i < plan.tensors.size(); i = next++) {
       PlannedTensor& tensor = plan.tensors[i];
       try {
-        tensor.hash = hash_tensor(*checkpoints[tensor.checkpoint].checkpoint, tensor.tensor);
+        tensor.hash = tensor_content_hash(*checkpoints[tensor.checkpoint].checkpoint, tensor.tensor);
       } catch (...) {
         errors[i] = std::current_exception();
       }
@@ -265,6 +250,21 @@ void select_timed(const ExperimentConfig& config, Plan& plan) {
 }
 
 }  // namespace
+
+std::string tensor_content_hash(const Checkpoint& checkpoint, std::size_t index) {
+  const TensorInfo& tensor = checkpoint.tensors()[index];
+  const u64 row_bytes = tensor.memory_bytes() / static_cast<u64>(tensor.rows);
+  const i64 rows_at_once = static_cast<i64>(std::max<u64>(1, kWindowBytes / std::max<u64>(1, row_bytes)));
+  std::vector<u8> window;
+  ContentHasher hasher;
+  for (i64 row = 0; row < tensor.rows; row += rows_at_once) {
+    const i64 count = std::min(rows_at_once, tensor.rows - row);
+    window.resize(static_cast<u64>(count) * row_bytes);
+    checkpoint.read_rows(index, row, count, window);
+    hasher.update(window);
+  }
+  return hasher.finish();
+}
 
 const PlannedTensor& Plan::tensor_of(const Cell& cell) const {
   const auto it = std::lower_bound(tensors.begin(), tensors.end(), cell, [](const PlannedTensor& a, const Cell& b) {

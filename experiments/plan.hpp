@@ -26,6 +26,10 @@ using CheckpointOpener = std::function<std::unique_ptr<Checkpoint>(const Checkpo
 std::vector<OpenedCheckpoint> open_checkpoints(const ExperimentConfig& config, const CheckpointOpener& open,
                                                bool in_ci);
 
+// Content hash of a tensor's bytes, read in bounded windows: what cells are named after, and how one that runs
+// elsewhere makes sure that it has the same tensor.
+std::string tensor_content_hash(const Checkpoint& checkpoint, std::size_t index);
+
 struct PlannedTensor {
   std::size_t checkpoint = 0, tensor = 0;  // as in Cell
   TensorInfo info;

@@ -163,6 +163,7 @@ class Runner {
   bool run(PendingWork work, const std::string& what, unsigned workers, double timeout_s) {
     if (work.tasks.empty()) return true;
     progress_.begin(what, work.cells, work.seconds);
+    if (options_.engine) return run_elsewhere(std::move(work));
     PoolOptions pool;
     pool.command = options_.worker_command;
     pool.workers = workers;
@@ -182,6 +183,18 @@ class Runner {
  private:
   double passes(const WorkerTask& task) const {
     return task.timing ? config_.timing->repeats + config_.timing->warmup : 1.0;
+  }
+
+  bool run_elsewhere(PendingWork work) {
+    std::vector<WorkUnit> units;
+    for (WorkerTask& task : work.tasks) {
+      units.push_back(make_unit(std::move(task), config_.limits.timeout_s, config_.limits.memory_mib));
+    }
+    PoolEvents events = events_;
+    events.said = [this](const std::string& line) { progress_.note("engine: " + line); };
+    const bool whole = run_units(units, *options_.engine, events);
+    progress_.end();
+    return whole;
   }
 
   const ExperimentConfig& config_;
@@ -205,6 +218,11 @@ RunOutcome run_experiment(const PlannedExperiment& experiment, const RunOptions&
   Store store(options.folder);
   for (const std::string& note : store.notes()) progress.alarm("wcodec: note: " + note);
   greet(config, options, store, progress);
+  if (options.engine) {
+    if (const u64 merged = merge_fragments(options.engine->fragments, store); merged != 0) {
+      progress.note(fmt::format("{} records of a run that was ended came from its fragments", merged));
+    }
+  }
 
   RunOutcome outcome;
   std::unordered_set<std::string> hashes;
@@ -227,12 +245,12 @@ RunOutcome run_experiment(const PlannedExperiment& experiment, const RunOptions&
   }
 
   Runner runner(config, options, store, progress);
-  bool whole = runner.run(pending_cells(config, plan, store, options.workers, options.retry_failed), "measured",
+  bool whole = runner.run(pending_cells(config, plan, &store, options.workers, options.retry_failed), "measured",
                           options.workers, config.limits.timeout_s);
   // Nothing may run beside a timing: one worker. Its limit counts between two passes, as for a cell.
   if (whole) {
-    whole =
-        runner.run(pending_timings(config, plan, store, Runner::memory_budget()), "timed", 1, config.limits.timeout_s);
+    const u64 memory = options.engine ? kTimedMemory : Runner::memory_budget();
+    whole = runner.run(pending_timings(config, plan, &store, memory), "timed", 1, config.limits.timeout_s);
   }
   store.finish();
 

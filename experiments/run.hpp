@@ -3,10 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/config.hpp"
+#include "experiments/engine.hpp"
 #include "experiments/plan.hpp"
 #include "experiments/progress.hpp"
 #include "experiments/store.hpp"
@@ -26,8 +28,9 @@ struct RunOptions {
   std::string config_file;
   std::vector<std::string> worker_command;  // see PoolOptions
   unsigned workers = 1;
-  bool fresh = false;         // forget the ledger
-  bool retry_failed = false;  // run failed cells again, too
+  std::optional<EngineOptions> engine;  // other machines, instead of worker processes of this one
+  bool fresh = false;                   // forget the ledger
+  bool retry_failed = false;            // run failed cells again, too
 };
 
 struct RunOutcome {
@@ -55,16 +58,21 @@ std::vector<Cell> diagnostic_cells(const ExperimentConfig& config, const Plan& p
 // What is left to do of a plan: byte cells and diagnostics. Heavy tasks come first and are divided where that keeps all
 // workers busy. `cells` is the number of cells in `tasks` without those of diagnostics, `seconds` the estimate on one
 // core.
+// Work for an engine is divided as for so many workers, and timed cells share a task as far as this much memory holds,
+// whatever machines there are: the units must not depend on the machine that plans them.
+inline constexpr unsigned kWorkersElsewhere = 256;
+inline constexpr u64 kTimedMemory = u64{4} << 30;
 struct PendingWork {
   std::vector<WorkerTask> tasks;
   u64 cells = 0;
   double seconds = 0;
 };
-PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, const Store& store, unsigned workers,
+// Without a store nothing is recorded yet.
+PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, const Store* store, unsigned workers,
                           bool retry_failed);
-// The timed cells of the plan that finished and have no timing yet. Cells that share a task are timed against each
-// other; a task has as many as `memory_budget` bytes hold.
-PendingWork pending_timings(const ExperimentConfig& config, const Plan& plan, const Store& store, u64 memory_budget);
+// The timed cells of the plan that finished and have no timing yet; without a store, all of them. Cells that share a
+// task are timed against each other; a task has as many as `memory_budget` bytes hold.
+PendingWork pending_timings(const ExperimentConfig& config, const Plan& plan, const Store* store, u64 memory_budget);
 
 // What result files tell beside the ledger.
 struct RunHistory {

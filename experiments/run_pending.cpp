@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -26,12 +28,14 @@ WorkerTask make_task(const ExperimentConfig& config, const Plan& plan, const Cel
   task.quantizer = cell.quantizer;
   task.weights = tensor.info.weights();
   task.name = config.checkpoints[cell.checkpoint].name + ": " + tensor.info.name;
+  task.shard = fmt::format("{}#{}", task.address, tensor.info.file);
   return task;
 }
 
-bool is_over(const Store& store, const Cell& cell, bool retry_failed) {
-  const auto it = store.cells().find(cell.hash);
-  return it != store.cells().end() && (it->second.status == CellStatus::finished || !retry_failed);
+bool is_over(const Store* store, const Cell& cell, bool retry_failed) {
+  if (store == nullptr) return false;
+  const auto it = store->cells().find(cell.hash);
+  return it != store->cells().end() && (it->second.status == CellStatus::finished || !retry_failed);
 }
 
 // Cells grouped by what `key` makes of them, in the order of first sight.
@@ -75,7 +79,7 @@ void sort_and_sum(PendingWork& work) {
 
 }  // namespace
 
-PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, const Store& store, unsigned workers,
+PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, const Store* store, unsigned workers,
                           bool retry_failed) {
   std::vector<WorkerTask> tasks;
   std::map<std::tuple<std::size_t, std::size_t, std::string>, u64> memory;
@@ -100,7 +104,7 @@ PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, cons
 
   std::map<std::tuple<std::size_t, std::size_t, std::string>, WorkerTask> diagnostics;
   for (const Cell& cell : diagnostic_cells(config, plan)) {
-    if (store.diagnostics().contains(cell.hash)) continue;
+    if (store != nullptr && store->diagnostics().contains(cell.hash)) continue;
     const auto key = std::tuple(cell.checkpoint, cell.tensor, cell.quantizer);
     WorkerTask& task = diagnostics[key];
     if (task.cells.empty()) {
@@ -115,15 +119,17 @@ PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, cons
   return work;
 }
 
-PendingWork pending_timings(const ExperimentConfig& config, const Plan& plan, const Store& store, u64 memory_budget) {
+PendingWork pending_timings(const ExperimentConfig& config, const Plan& plan, const Store* store, u64 memory_budget) {
   PendingWork work;
   if (!config.timing) return work;
   std::map<std::tuple<std::size_t, std::size_t, std::string>, std::vector<const Cell*>> groups;
   for (const std::size_t index : plan.timed) {
     const Cell& cell = plan.cells[index];
-    const auto it = store.cells().find(cell.hash);
-    if (it == store.cells().end() || it->second.status != CellStatus::finished) continue;
-    if (store.timings().contains(cell.hash)) continue;
+    if (store != nullptr) {
+      const auto it = store->cells().find(cell.hash);
+      if (it == store->cells().end() || it->second.status != CellStatus::finished) continue;
+      if (store->timings().contains(cell.hash)) continue;
+    }
     groups[{cell.checkpoint, cell.tensor, cell.quantizer}].push_back(&cell);
   }
   for (const auto& [key, cells] : groups) {

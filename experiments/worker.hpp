@@ -28,6 +28,7 @@ struct WorkerTask {
   u64 weights = 0;       // of the tensor: what a cell costs, in the estimates
   u64 memory_bytes = 0;  // what running it may take
   std::string name;      // of the tensor, for messages; not sent
+  std::string shard;     // tasks of equal shard read the same file; not sent to workers of this machine
 };
 
 // What a worker does with a task. Injected, so that the protocol is tested without a codec.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +15,8 @@ namespace {
 
 struct Arguments {
   ExperimentArguments experiment;
-  std::string out;
+  std::string out, engine = "local";
+  std::vector<std::string> engine_options;  // KEY=VALUE
   bool fresh = false, retry_failed = false, no_report = false, json = false, quiet = false;
 };
 
@@ -37,6 +39,29 @@ nlohmann::json to_json(const RunOutcome& outcome, const ExperimentConfig& config
           {"headline", outcome.headline}};
 }
 
+std::optional<EngineOptions> engine_of(const Arguments& arguments, const std::string& folder) {
+  if (arguments.engine == "local") {
+    if (!arguments.engine_options.empty()) throw Error(ErrorKind::usage, "--engine-option needs --engine ray or slurm");
+    return std::nullopt;
+  }
+  EngineOptions engine;
+  engine.adapter = engine_adapter(arguments.engine);
+  // Other machines start the file, not this process; a relative path would mean another one there.
+  engine.command = {std::filesystem::read_symlink("/proc/self/exe").string()};
+  engine.fragments = std::filesystem::absolute(folder).string() + "/fragments";
+  for (const std::string& option : arguments.engine_options) {
+    const auto equals = option.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      throw Error(ErrorKind::usage, fmt::format("--engine-option {} is not of the form KEY=VALUE", printable(option)));
+    }
+    engine.own[option.substr(0, equals)] = option.substr(equals + 1);
+  }
+  for (const std::string& plugin : arguments.experiment.plugins) {
+    engine.plugins.push_back(std::filesystem::absolute(plugin).string());
+  }
+  return engine;
+}
+
 int run(const Arguments& arguments) {
   Progress progress(arguments.quiet ? ProgressStyle::quiet : ProgressStyle::automatic);
   const PlannedExperiment loaded = load_experiment(arguments.experiment, &progress);
@@ -45,7 +70,8 @@ int run(const Arguments& arguments) {
   RunOptions options;
   options.folder = arguments.out.empty() ? "results/" + loaded.config.experiment : arguments.out;
   options.config_file = arguments.experiment.config;
-  options.workers = static_cast<unsigned>(loaded.config.threads);
+  options.engine = engine_of(arguments, options.folder);
+  options.workers = options.engine ? kWorkersElsewhere : static_cast<unsigned>(loaded.config.threads);
   options.fresh = arguments.fresh;
   options.retry_failed = arguments.retry_failed;
   // The running program itself, even if a build has replaced its file meanwhile.
@@ -94,6 +120,16 @@ void add_run(CLI::App& app, Action& action) {
   arguments->experiment.declare(*command);
   command->add_option("-o,--out", arguments->out, "Folder for the results (default: results/<experiment>)")
       ->type_name("DIR");
+  command
+      ->add_option("--engine", arguments->engine,
+                   "Where cells run: local (processes of this machine), ray or slurm; see docs/scaling.md")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command
+      ->add_option("--engine-option", arguments->engine_options,
+                   "An option of the engine, e.g. address=auto; repeatable; `python -m wcodec_engines ray --help`")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   command->add_flag("--fresh", arguments->fresh, "Forget what earlier runs recorded in the folder");
   command->add_flag("--retry-failed", arguments->retry_failed, "Run cells again that failed in an earlier run");
   command->add_flag("--no-report", arguments->no_report, "Without plots, Parquet files and report.html");

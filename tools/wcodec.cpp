@@ -67,6 +67,7 @@ int parse_and_run(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   add_plan(app, action);
   add_run(app, action);
+  add_cell(app, action);
   add_report(app, action);
   add_list(app, action);
   add_stats(app, action);

@@ -28,6 +28,7 @@ void SafetensorsCheckpoint::add(u32 file, SafetensorsHeader header, const OpenOp
     places_.push_back({file, entry.begin});
     tensors_.push_back(describe_tensor(std::move(entry.name), entry.dtype, std::move(entry.shape),
                                        entry.end - entry.begin, std::string(info(entry.dtype).name)));
+    tensors_.back().file = file;
     check_tensor_size(files_.back(), tensors_.back(), options.max_tensor_bytes);
   }
 }

@@ -322,7 +322,7 @@ TEST(Run, DiagnosticsLostToAKillAreMadeUp) {
   experiment.run(1);
   const std::string files = experiment.files();
   const Store store(experiment.out);
-  EXPECT_TRUE(pending_cells(experiment.config, experiment.plan, store, 1, false).tasks.empty());
+  EXPECT_TRUE(pending_cells(experiment.config, experiment.plan, &store, 1, false).tasks.empty());
   // A ledger with all cells and no diagnostics.
   const Experiment bare;
   {
@@ -330,7 +330,10 @@ TEST(Run, DiagnosticsLostToAKillAreMadeUp) {
     for (const auto& [hash, record] : store.cells()) copy.record(record);
     copy.finish();
   }
-  const PendingWork pending = pending_cells(bare.config, bare.plan, Store(bare.out), 1, false);
+  const PendingWork pending = [&] {
+    const Store copied(bare.out);
+    return pending_cells(bare.config, bare.plan, &copied, 1, false);
+  }();
   EXPECT_EQ(pending.cells, 0u) << "no finished cell is run again";
   EXPECT_EQ(pending.tasks.size(), 3u * 2);
   EXPECT_EQ(bare.run(1).outcome.finished, 0u);
@@ -353,8 +356,8 @@ TEST(Run, HeavyTasksAreDividedWithoutLosingACell) {
   Experiment experiment;
   for (PlannedTensor& tensor : experiment.plan.tensors) tensor.info.rows = tensor.info.cols = 20'000;
   const Store store(experiment.out);
-  const PendingWork whole = pending_cells(experiment.config, experiment.plan, store, 1, false);
-  const PendingWork divided = pending_cells(experiment.config, experiment.plan, store, 16, false);
+  const PendingWork whole = pending_cells(experiment.config, experiment.plan, &store, 1, false);
+  const PendingWork divided = pending_cells(experiment.config, experiment.plan, &store, 16, false);
   EXPECT_EQ(whole.tasks.size(), 6u + 6u) << "cells and diagnostics";
   EXPECT_GT(divided.tasks.size(), 24u);
   EXPECT_EQ(divided.cells, whole.cells);
