@@ -3,6 +3,8 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <type_traits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "entropy/lane_decode.cuh"
@@ -26,13 +28,26 @@ int attribute(cudaDeviceAttr which) {
 }
 int multiprocessors() { return attribute(cudaDevAttrMultiProcessorCount); }
 
+// How often the table of a rANS stream stands in a block's shared memory: every doubling thins out bank conflicts, as
+// long as multiprocessors hold as many blocks.
 template <class Code, class Sink>
-void launch(const GpuStream& stream, u32 table_bytes, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+u32 table_copies(u32 table_bytes, u32 rest_bytes) {
+  if (!std::is_same_v<Code, RansSteps>) return 1;
+  const auto room = static_cast<u32>(attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor)) / Sink::kBlocks;
+  u32 copies = 1;
+  while (copies < kMaxLanes && 2 * copies * table_bytes + rest_bytes + 1024 <= room) copies *= 2;
+  return copies;
+}
+
+template <class Code, class Sink>
+void launch(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
   const auto kernel = &decode_stream<Code, Sink>;
   const u64 chunks = stream.chunks(), processors = static_cast<u64>(multiprocessors());
   // Few chunks are spread over all multiprocessors, many share the tables of a block.
   const u64 warps = std::clamp<u64>((chunks + processors - 1) / processors, 1, Sink::kThreads / kMaxLanes);
-  const std::size_t shared = table_bytes + 256 + warps * warp_bytes<Sink>();
+  const u32 table_bytes = Code::table_bytes(stream);
+  const u32 copies = table_copies<Code, Sink>(table_bytes, 256 + Sink::kThreads / kMaxLanes * kStaged);
+  const std::size_t shared = table_bytes * copies + 256 + warps * kStaged;
   const int threads = static_cast<int>(warps) * kMaxLanes;
   if (shared > 48 * 1024)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
@@ -50,7 +65,23 @@ void launch(const GpuStream& stream, u32 table_bytes, const u8* image, u8* out, 
   config.stream = queue;
   config.attrs = &overlap;
   config.numAttrs = attribute(cudaDevAttrComputeCapabilityMajor) >= 9 ? 1 : 0;
-  check(cudaLaunchKernelEx(&config, kernel, stream, image, out, status));
+  check(cudaLaunchKernelEx(&config, kernel, stream, copies, image, out, status));
+}
+
+// A kernel for each number of uncoded bits.
+template <class Code, std::size_t... kLow>
+void launch_bytes(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue,
+                  std::index_sequence<kLow...>) {
+  using Launch = void (*)(const GpuStream&, const u8*, u8*, u64*, cudaStream_t);
+  static constexpr Launch kLaunch[] = {&launch<Code, ByteSink<Code::kSymbols, kLow>>...};
+  kLaunch[stream.low_bits](stream, image, out, status, queue);
+}
+
+template <class Code>
+void decode_lanes(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+  if (stream.output == GpuOutput::joined)
+    return launch<Code, JoinSink<Code::kSymbols>>(stream, image, out, status, queue);
+  launch_bytes<Code>(stream, image, out, status, queue, std::make_index_sequence<8>());
 }
 
 __global__ void unpack_stored(const __grid_constant__ GpuStream stream, const u8* image, u8* out) {
@@ -93,21 +124,6 @@ u32 simple_blocks(u64 count) {
       std::min<u64>((count + kSimpleThreads - 1) / kSimpleThreads, static_cast<u64>(multiprocessors()) * 8));
 }
 
-void decode_pairs(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
-  const u32 table = 4 * kPairSlots;
-  if (stream.output == GpuOutput::joined) {
-    launch<PairSteps, JoinSink<2>>(stream, table, image, out, status, queue);
-  } else if (stream.output == GpuOutput::bytes) {
-    launch<PairSteps, ByteSink<2, GpuOutput::bytes, 0>>(stream, table, image, out, status, queue);
-  } else if (stream.output == GpuOutput::mapped_bits) {
-    launch<PairSteps, ByteSink<2, GpuOutput::mapped_bits, 0>>(stream, table, image, out, status, queue);
-  } else if (stream.low_bits == 4) {
-    launch<PairSteps, ByteSink<2, GpuOutput::added_bits, 4>>(stream, table, image, out, status, queue);
-  } else {
-    launch<PairSteps, ByteSink<2, GpuOutput::added_bits, 2>>(stream, table, image, out, status, queue);
-  }
-}
-
 void decode(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
   if (stream.count == 0) return;
   switch (stream.code) {
@@ -117,16 +133,11 @@ void decode(const GpuStream& stream, const u8* image, u8* out, u64* status, cuda
     case GpuCode::constant:
       return check(cudaMemsetAsync(out, stream.constant, stream.count, queue));
     case GpuCode::pairs:
-      return decode_pairs(stream, image, out, status, queue);
-    case GpuCode::rans: {
-      const u32 table = 4u << stream.precision;
-      if (stream.output == GpuOutput::joined)
-        return launch<RansSteps, JoinSink<1>>(stream, table, image, out, status, queue);
-      return launch<RansSteps, ByteSink<1, GpuOutput::bytes, 0>>(stream, table, image, out, status, queue);
-    }
+      return decode_lanes<PairSteps>(stream, image, out, status, queue);
+    case GpuCode::rans:
+      return decode_lanes<RansSteps>(stream, image, out, status, queue);
     case GpuCode::wide_rans:
-      return launch<WideRansSteps, ByteSink<1, GpuOutput::bytes, 0>>(stream, (1u << stream.precision) + 1024, image,
-                                                                     out, status, queue);
+      return decode_lanes<WideRansSteps>(stream, image, out, status, queue);
   }
 }
 

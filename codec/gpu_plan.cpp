@@ -8,6 +8,7 @@
 
 #include "codec/tensor_record.hpp"
 #include "entropy/bits.hpp"
+#include "entropy/low_bits.hpp"
 #include "entropy/prefix_coder.hpp"
 #include "entropy/rans.hpp"
 #include "entropy/rans_coder.hpp"
@@ -83,11 +84,39 @@ class Planner {
     stream_.constant = finished(symbol);
   }
 
+  // Chunks and uncoded bits; the words' bytes for high parts go to map_.
   void add_chunks(const StreamLayout& layout) {
     const ChunkIndex index = read_chunk_index(in_, layout);
     stream_.offsets = place(index.offset.data(), index.offset.size() * sizeof(u64));
     stream_.bytes = place(index.bytes.data(), index.bytes.size());
+    const LowParts parts(layout.count, layout.low_bits);
+    for (int p = 0; p < parts.count; ++p) {
+      const u64 size = (p + 1 < parts.count ? parts.offset[p + 1] : parts.size) - parts.offset[p];
+      const Bytes section = index.low.subspan(parts.offset[p], size);
+      const auto width = static_cast<u64>(parts.part[p].width);
+      for (u64 i = layout.count; i * width % 32 != 0; ++i) check_padding(section, i, width);
+      stream_.low[width == 4 ? 0 : width == 2 ? 1 : 2] = place(section.data(), section.size());
+    }
   }
+  // Field i of a section of uncoded bits belongs to no symbol.
+  static void check_padding(Bytes section, u64 i, u64 width) {
+    const u64 inside = i % (32 / width), byte = i / (32 / width) * 4 + inside % 4;
+    if ((section[byte] >> inside / 4 * width & ((1u << width) - 1)) != 0)
+      throw Error(ErrorKind::corrupt, "uncoded bits: padding bits are not zero");
+  }
+
+  void set_layout(const StreamLayout& layout) {
+    stream_.low_bits = static_cast<u8>(layout.low_bits);
+    stream_.window = static_cast<u8>(layout.high_bits());
+    stream_.log2_chunk = static_cast<u8>(layout.log2_chunk);
+    set_map(layout.offset);
+    // Offsets and zeros are multiples of 2^low: uncoded bits come through, or are all inverted.
+    for (u32 v = 0; v < 256; ++v) {
+      const u32 low = v & ((1u << layout.low_bits) - 1);
+      if (map_[v] != (map_[v ^ low] ^ low)) unsupported("uncoded bits of this element type");
+    }
+  }
+  u8 field(u32 high) const { return map_[(high << stream_.low_bits) & 0xff]; }
 
   void add_prefix(bool may_join) {
     if (stream_.count == 0) return;
@@ -95,24 +124,16 @@ class Planner {
     if (header.kind == PrefixHeader::kStoredRaw) return add_stored();
     if (header.kind == PrefixHeader::kConstant) return add_constant(header.symbol);
     stream_.code = GpuCode::pairs;
-    stream_.low_bits = static_cast<u8>(header.layout.low_bits);
-    stream_.log2_chunk = static_cast<u8>(header.layout.log2_chunk);
-    const bool is_byte = info_.bits == 8 && (!single_ || plan_.format.number != NumberClass::floating);
-    const bool is_added = is_byte && (stream_.low_bits == 2 || stream_.low_bits == 4);
-    stream_.output = may_join && stream_.low_bits == 0 ? GpuOutput::joined
-                     : stream_.low_bits == 0           ? GpuOutput::bytes
-                     : is_added                        ? GpuOutput::added_bits
-                                                       : GpuOutput::mapped_bits;
-    set_map(header.layout.offset);
+    stream_.output = may_join && header.layout.low_bits == 0 ? GpuOutput::joined : GpuOutput::bytes;
+    set_layout(header.layout);
     const PairDecodeTable table(header.code);
     std::vector<u32> entries;
     for (const u32 slot : table.slots) {
       const u32 length = slot >> 16 & 31;
       const bool escapes = slot >> 31 != 0;
-      entries.push_back(length |
-                        (escapes ? kGpuEscape
-                                 : gpu_pair_fields(stream_.output, gpu_field(stream_, map_.data(), slot & 0xff),
-                                                   gpu_field(stream_, map_.data(), slot >> 8 & 0xff))));
+      entries.push_back(
+          length |
+          (escapes ? kGpuEscape : gpu_pair_fields(stream_.output, field(slot & 0xff), field(slot >> 8 & 0xff))));
     }
     stream_.table = place(entries.data(), entries.size() * sizeof(u32));
     add_chunks(header.layout);
@@ -120,34 +141,37 @@ class Planner {
 
   void add_rans(bool may_join) {
     if (stream_.count == 0) return;
-    const std::optional<RansHeader> header = read_rans_header(in_, info_.bits);
+    const std::optional<RansHeader> header = read_rans_header(in_, info_.bits, stream_.count);
     if (!header) unsupported("rANS with several tables");
     if (header->is_stored) return add_stored();
     const FrequencyTable& frequencies = header->table;
-    if (header->is_constant) {
-      return add_constant(static_cast<u8>(std::max_element(frequencies.frequency.begin(), frequencies.frequency.end()) -
-                                          frequencies.frequency.begin()));
-    }
+    const auto* const most = std::max_element(frequencies.frequency.begin(), frequencies.frequency.end());
+    if (header->is_constant) return add_constant(static_cast<u8>(most - frequencies.frequency.begin()));
     stream_.precision = static_cast<u8>(frequencies.precision);
-    stream_.log2_chunk = static_cast<u8>(header->log2_chunk);
-    const RansDecodeTables tables({&frequencies, 1});
-    stream_.code = tables.fused() ? GpuCode::rans : GpuCode::wide_rans;
-    stream_.output = may_join && tables.fused() ? GpuOutput::joined : GpuOutput::bytes;
-    set_map(0);
-    if (tables.fused()) {
-      std::vector<u32> entries;
-      for (const u32 slot : tables.slots) {
-        entries.push_back(
-            gpu_rans_entry((slot >> 20) + 1, slot >> 8 & 0xfff, gpu_field(stream_, map_.data(), slot & 0xff)));
+    const bool is_fused = frequencies.precision <= kGpuMostPrecision && *most <= kGpuMostFrequency;
+    stream_.code = is_fused ? GpuCode::rans : GpuCode::wide_rans;
+    stream_.output = may_join && header->layout.low_bits == 0 ? GpuOutput::joined : GpuOutput::bytes;
+    set_layout(header->layout);
+    if (is_fused) {
+      std::vector<u32> entries(std::size_t{1} << frequencies.precision);
+      for (u32 s = 0; s < 256; ++s) {
+        for (u32 i = 0; i < frequencies.frequency[s]; ++i)
+          entries[frequencies.start[s] + i] = gpu_rans_entry(frequencies.frequency[s], i, field(s));
       }
       stream_.table = place(entries.data(), entries.size() * sizeof(u32));
     } else {
-      std::vector<u8> both(tables.symbols.begin(), tables.symbols.begin() + (std::ptrdiff_t{1} << tables.precision));
-      const auto* const ranges = reinterpret_cast<const u8*>(tables.ranges.data());
-      both.insert(both.end(), ranges, ranges + 256 * sizeof(u32));
+      std::vector<u8> both(std::size_t{1} << frequencies.precision);
+      std::array<u32, 256> ranges{};
+      for (u32 s = 0; s < 256; ++s) {
+        if (frequencies.frequency[s] == 0) continue;
+        std::fill_n(both.begin() + frequencies.start[s], frequencies.frequency[s], static_cast<u8>(s));
+        ranges[s] = (frequencies.frequency[s] - 1u) | u32{frequencies.start[s]} << 16;
+      }
+      const auto* const bytes = reinterpret_cast<const u8*>(ranges.data());
+      both.insert(both.end(), bytes, bytes + sizeof ranges);
       stream_.table = place(both.data(), both.size());
     }
-    add_chunks({stream_.count, info_.bits, 0, 0, header->log2_chunk});
+    add_chunks(header->layout);
   }
 
   GpuPlan& plan_;
@@ -205,12 +229,8 @@ GpuPlan plan_gpu_decode(Bytes record, u64 max_weights) {
 }
 
 void check_gpu_status(u64 status) {
-  constexpr const char* kWhy[] = {"",
-                                  "ends within its states",
-                                  "has states that no encoder writes",
-                                  "is too short for its uncoded bits",
-                                  "does not end as it must",
-                                  "has padding bits that are not zero"};
+  constexpr const char* kWhy[] = {"", "ends within its states", "has states that no encoder writes",
+                                  "does not end as it must"};
   const auto fault = static_cast<GpuFault>(status & 0xff);
   if (fault == GpuFault::none) return;
   throw Error(fault == GpuFault::truncated_states ? ErrorKind::truncated : ErrorKind::corrupt,

@@ -13,7 +13,7 @@ namespace {
 
 // Reused between chunks of one thread, so that fresh pages are not paid for again and again.
 struct Scratch {
-  std::vector<u8> high, low, chunks;
+  std::vector<u8> high, chunks, low;
   std::vector<u16> words;
 };
 
@@ -22,16 +22,18 @@ Scratch& scratch(const StreamLayout& layout) {
   const auto size = static_cast<std::size_t>(std::min(layout.chunk_size(), layout.count));
   if (reused.words.size() < 2 * size + kEncodeSlack) reused.words.resize(2 * size + kEncodeSlack);
   if (reused.high.size() < size) reused.high.resize(size);
-  if (reused.low.size() < size + 8) reused.low.resize(size + 8);
+  reused.low.resize(low_bytes(layout.count, layout.low_bits));
   return reused;
 }
 
-// Appends a chunk to `out` and books its parts.
-void encode_chunk(const u8* symbols, const u8* contexts, std::size_t count, const StreamLayout& layout,
-                  const StreamEncoder& code, Scratch& space, std::vector<u8>& out, Ledger& entries) {
+// Appends chunk k to space.chunks and books its parts.
+void encode_chunk(const u8* symbols, const u8* contexts, u64 k, const StreamLayout& layout, const StreamEncoder& code,
+                  Scratch& space, Ledger& entries) {
+  const auto count = static_cast<std::size_t>(layout.size(k));
   const u8* high = symbols;
   if (layout.low_bits > 0 || layout.offset != 0) {
-    split_low_bits(symbols, count, layout.bits, layout.low_bits, layout.offset, space.high.data(), space.low.data());
+    split_low_bits(symbols, {layout.first(k), count, layout.count}, layout.bits, layout.low_bits, layout.offset,
+                   space.high.data(), space.low.data());
     high = space.high.data();
   }
   const int lanes = lanes_of(count);
@@ -40,15 +42,13 @@ void encode_chunk(const u8* symbols, const u8* contexts, std::size_t count, cons
   states.fill(kLaneLow);
   if (seeded > 0) seed_lanes(high + (count - seeded), layout.high_bits(), states);
   u16* const end = space.words.data() + space.words.size();
-  const std::size_t words = code.encode(high, contexts, count - seeded, lanes, states, end);
-  const std::size_t begin = out.size();
-  write_states(states, lanes, out);
-  entries[LedgerEntry::state] += out.size() - begin;
+  const std::size_t words = code.encode(high, contexts, count - seeded, lanes, layout.in_rounds, states, end);
+  const std::size_t begin = space.chunks.size();
+  write_states(states, lanes, space.chunks);
+  entries[LedgerEntry::state] += space.chunks.size() - begin;
   const auto* first = reinterpret_cast<const u8*>(end - words);
-  const std::size_t low = low_bytes(count, layout.low_bits);
-  out.insert(out.end(), first, first + 2 * words);
-  out.insert(out.end(), space.low.data(), space.low.data() + low);
-  entries[LedgerEntry::payload] += 2 * words + low;
+  space.chunks.insert(space.chunks.end(), first, first + 2 * words);
+  entries[LedgerEntry::payload] += 2 * words;
 }
 
 }  // namespace
@@ -75,20 +75,21 @@ int read_log2_chunk(ByteReader& in) {
   return log2_chunk;
 }
 
-std::size_t StreamEncoder::encode(const u8* symbols, const u8* contexts, std::size_t count, int lanes,
+std::size_t StreamEncoder::encode(const u8* symbols, const u8* contexts, std::size_t count, int lanes, bool in_rounds,
                                   LaneStates& states, u16* words_end) const noexcept {
   const LaneKernels& kernels = lane_kernels();
-  const std::size_t round = pairs_ != nullptr ? 2 * kMaxLanes : kMaxLanes;
-  const bool fast = lanes == kMaxLanes && kernels.rans_encode != nullptr;
-  const std::size_t whole = fast ? count / round * round : 0;
+  const std::size_t blocked = in_rounds ? 0 : blocked_symbols(count, lanes);
   if (pairs_ != nullptr) {
+    const std::size_t whole = kernels.pair_encode != nullptr ? blocked : 0;
     std::size_t words = pair_encode(symbols + whole, count - whole, *pairs_, filler_, lanes, states, words_end);
     if (whole > 0) words += kernels.pair_encode(symbols, whole, *pairs_, states, words_end - words);
     return words;
   }
-  std::size_t words = rans_encode(symbols + whole, contexts ? contexts + whole : nullptr, count - whole, *rans_, lanes,
-                                  states, words_end);
-  if (whole > 0) words += kernels.rans_encode(symbols, contexts, whole, *rans_, states, words_end - words);
+  const bool fast = lanes == kMaxLanes && kernels.rans_encode != nullptr;
+  const std::size_t whole = fast ? count / kMaxLanes * kMaxLanes : 0;
+  std::size_t words = rans_encode(symbols + whole, contexts ? contexts + whole : nullptr, count - whole,
+                                  fast ? 0 : blocked, *rans_, lanes, states, words_end);
+  if (whole > 0) words += kernels.rans_encode(symbols, contexts, whole, blocked, *rans_, states, words_end - words);
   return words;
 }
 
@@ -116,12 +117,12 @@ void encode_chunks(std::span<const u8> symbols, const u8* contexts, const Stream
   for (u64 k = 0; k < layout.chunks(); ++k) {
     const u64 first = layout.first(k);
     const std::size_t begin = chunks.size();
-    encode_chunk(symbols.data() + first, contexts ? contexts + first : nullptr,
-                 static_cast<std::size_t>(layout.size(k)), layout, code, space, chunks, entries);
+    encode_chunk(symbols.data() + first, contexts ? contexts + first : nullptr, k, layout, code, space, entries);
     sizes.push_back(chunks.size() - begin);
   }
   write_chunk_index(sizes, out);
   out.append(entries, chunks);
+  out.append(LedgerEntry::payload, space.low);
 }
 
 void write_chunk_index(std::span<const u64> sizes, LedgerWriter& out) {
@@ -158,6 +159,7 @@ ChunkIndex read_chunk_index(ByteReader& in, const StreamLayout& layout) {
   }
   packed.finish();
   index.bytes = in.take(static_cast<std::size_t>(index.offset.back()), "chunks");
+  index.low = in.take(low_bytes(layout.count, layout.low_bits), "uncoded bits");
   return index;
 }
 
@@ -177,12 +179,10 @@ OpenChunk open_chunk(const ChunkIndex& index, const StreamLayout& layout, u64 ch
   ByteReader in(index.bytes.subspan(static_cast<std::size_t>(index.offset[chunk]),
                                     static_cast<std::size_t>(index.offset[chunk + 1] - index.offset[chunk])));
   read_states(in, w.lanes, w.stream.x);
-  const std::size_t low = low_bytes(w.count, layout.low_bits);
-  if (in.remaining() < low) fail(chunk, "is too short for its uncoded bits");
-  const Bytes words = in.peek().first(in.remaining() - low);
-  w.low = words.data() + words.size();
+  const Bytes words = in.peek();
+  w.low = index.low.data();
   w.stream.next = words.data();
-  w.stream.end = w.low;
+  w.stream.end = words.data() + words.size();
   w.stream.readable = index.bytes.data() + index.bytes.size();
   w.stream.out = out;
   w.stream.contexts = contexts;
@@ -197,8 +197,8 @@ void close_chunk(OpenChunk& w, const StreamLayout& layout, u64 chunk, const Stre
       ended && (w.lanes == kMaxLanes ? unseed_lanes(w.stream.x, layout.high_bits(), w.out + (w.count - seeded))
                                      : lanes_are_empty(w.stream.x, w.lanes));
   if (!returned) fail(chunk, "does not end as it must");
-  if ((layout.low_bits > 0 || layout.offset != 0) &&
-      !join_low_bits(w.out, w.count, layout.bits, layout.low_bits, layout.offset, w.low))
+  if ((layout.low_bits > 0 || layout.offset != 0) && !join_low_bits(w.out, {layout.first(chunk), w.count, layout.count},
+                                                                    layout.bits, layout.low_bits, layout.offset, w.low))
     fail(chunk, "has padding bits that are not zero");
 }
 

@@ -1,8 +1,8 @@
 // A plane's symbols as independent chunks: what threads, a GPU and random access share out.
 //
-// A chunk is its lanes' states, their words and, where a code leaves low bits uncoded, these bits packed lowest first.
-// An index of chunk sizes stands before all chunks. Encoding and decoding go through a code (RansCode, PairCodec),
-// which brings the step and its SIMD kernels.
+// A chunk is its lanes' states and their words. An index of chunk sizes stands before all chunks; where a code leaves
+// low bits uncoded, those of the whole stream stand behind them (low_bits.hpp). Encoding and decoding go through a code
+// (RansCode, PairCodec), which brings the step and its SIMD kernels.
 #pragma once
 
 #include <span>
@@ -26,17 +26,19 @@ int read_log2_chunk(ByteReader& in);                 // throws Error{corrupt | t
 int choose_log2_chunk(int option, double bits_a_symbol) noexcept;
 
 struct StreamLayout {
-  u64 count;       // symbols
-  int bits;        // of a symbol
-  int low_bits;    // uncoded ones of these; the code sees the `bits − low_bits` above
-  u8 offset;       // added (modulo 2^bits) before the low bits are cut off, so that the likely symbols lie together
-  int log2_chunk;  // symbols a chunk, the last may have fewer
+  u64 count;               // symbols
+  int bits;                // of a symbol
+  int low_bits;            // uncoded ones of these; the code sees the `bits − low_bits` above
+  u8 offset;               // added (modulo 2^bits) before the low bits are cut off: a multiple of 2^low_bits
+  int log2_chunk;          // symbols a chunk, the last may have fewer
+  int window = 0;          // bits of the high parts, where their upper ones are all zero; 0: all of them
+  bool in_rounds = false;  // no blocks (lanes.hpp), so that a round's symbols are known before the next one's contexts
 
   u64 chunk_size() const noexcept { return u64{1} << log2_chunk; }
   u64 chunks() const noexcept { return (count + chunk_size() - 1) >> log2_chunk; }
   u64 first(u64 chunk) const noexcept { return chunk << log2_chunk; }
   u64 size(u64 chunk) const noexcept { return std::min(chunk_size(), count - first(chunk)); }
-  int high_bits() const noexcept { return bits - low_bits; }
+  int high_bits() const noexcept { return window > 0 ? window : bits - low_bits; }
 };
 
 // Encoding side of a code: `encode` as rans_encode and pair_encode with the choice of kernel made.
@@ -44,8 +46,8 @@ class StreamEncoder {
  public:
   explicit StreamEncoder(const RansEncodeTables& tables) noexcept : rans_(&tables) {}
   StreamEncoder(const PairEncodeTable& table, u8 filler) noexcept : pairs_(&table), filler_(filler) {}
-  std::size_t encode(const u8* symbols, const u8* contexts, std::size_t count, int lanes, LaneStates& states,
-                     u16* words_end) const noexcept;
+  std::size_t encode(const u8* symbols, const u8* contexts, std::size_t count, int lanes, bool in_rounds,
+                     LaneStates& states, u16* words_end) const noexcept;
 
  private:
   const RansEncodeTables* rans_ = nullptr;
@@ -57,7 +59,7 @@ class StreamDecoder {
  public:
   explicit StreamDecoder(const RansDecodeTables& tables) noexcept : rans_(&tables) {}
   explicit StreamDecoder(const PairDecodeTable& table) noexcept : pairs_(&table) {}
-  // Whole rounds of 32 lanes, as far as kernels go.
+  // Whole blocks of 32 lanes, and whole rounds behind these, as far as kernels go.
   void rounds(LaneDecoder* const* streams, int count) const noexcept;
   bool finish(LaneDecoder& stream, int lanes) const noexcept;
 
@@ -66,8 +68,8 @@ class StreamDecoder {
   const PairDecodeTable* pairs_ = nullptr;
 };
 
-// Writes the index (entry `index`) and the chunks (`state`, `payload`). `contexts` is null or has one entry a symbol.
-// A dry writer costs the same work.
+// Writes the index (entry `index`), the chunks (`state`, `payload`) and the uncoded bits (`payload`). `contexts` is
+// null or has one entry a symbol. A dry writer costs the same work.
 void encode_chunks(std::span<const u8> symbols, const u8* contexts, const StreamLayout& layout,
                    const StreamEncoder& code, LedgerWriter& out);
 
@@ -78,9 +80,10 @@ void write_chunk_index(std::span<const u64> sizes, LedgerWriter& out);
 struct ChunkIndex {
   std::vector<u64> offset;  // chunks + 1 of them, from the beginning of `bytes`
   Bytes bytes;              // all chunks
+  Bytes low = {};           // uncoded bits
 };
 
-// Takes index and chunks from `in`. Throws Error{corrupt | truncated}.
+// Takes index, chunks and uncoded bits from `in`. Throws Error{corrupt | truncated}.
 ChunkIndex read_chunk_index(ByteReader& in, const StreamLayout& layout);
 
 // A chunk that is being decoded, for callers that decode it in pieces: `stream` may be advanced by StreamDecoder up to
@@ -89,7 +92,7 @@ struct OpenChunk {
   LaneDecoder stream;
   u8* out;            // its first symbol
   std::size_t count;  // symbols, the seeded ones at its end included
-  const u8* low;
+  const u8* low;      // uncoded bits of the whole stream
   int lanes;
 };
 // `contexts`: of its first symbol, or null. Throws Error{corrupt | truncated}.

@@ -12,24 +12,24 @@ enum class GpuCode : u8 { stored, constant, pairs, rans, wide_rans };
 
 // What decoded high parts become; the tables are made for one of these.
 enum class GpuOutput : u8 {
-  bytes,        // the tables hold the words' bytes
-  added_bits,   // words of 8 bits: the tables hold (high << low) − offset; the low bits are added modulo 256
-  mapped_bits,  // high << low | low bits is looked up in `map`
-  joined        // exponents of bf16, beside the stored plane of sign and mantissa
+  bytes,  // the tables hold the words' bytes, but for their uncoded low bits
+  joined  // exponents of bf16, beside the stored plane of sign and mantissa
 };
 
 struct GpuStream {
   GpuCode code;
   GpuOutput output;
   u8 bits, low_bits;  // of a symbol; uncoded ones of these
+  u8 window;          // of a high part
   u8 log2_chunk;
   u8 precision;  // rANS
   u8 constant;   // the word's byte
   u64 count;     // symbols
-  u64 map;       // 256 bytes: the word's byte for high << low | low bits
+  u64 map;       // 256 bytes: the word's byte for high << low; uncoded bits are added to it by exclusive or
   u64 table;     // pairs: kPairSlots × u32; rans: 2^p × u32; wide_rans: 2^p bytes, then 256 × u32
   u64 offsets;   // chunks + 1 × u64, from `bytes`, rising
   u64 bytes;     // chunks, or the packed symbols of a stored stream
+  u64 low[3];    // sections of uncoded bits, 4, 2 and 1 of a symbol
   u64 beside;    // joined: the stored plane's bytes
   u64 size;      // of the image: kGpuPadding bytes or more behind the last chunk
 
@@ -45,23 +45,14 @@ inline constexpr u32 kGpuEscape = u32{1} << 5;
 WC_HD constexpr u32 gpu_pair_fields(GpuOutput output, u32 first, u32 second) {
   return output == GpuOutput::joined ? first << 7 | second << 23 : first << 8 | second << 24;
 }
-// What a table has for a high part: the word's byte, or as much of it as there is without the low bits.
-WC_HD constexpr u32 gpu_field(const GpuStream& stream, const u8* map, u32 high) {
-  return stream.output == GpuOutput::mapped_bits ? high << stream.low_bits : map[high << stream.low_bits];
-}
-// Entries of a rans table: frequency << 20 | (slot − start) << 8 | field. Of a wide one: symbols, (f − 1) | start
-// << 16.
-WC_HD constexpr u32 gpu_rans_entry(u32 frequency, u32 bias, u32 field) { return frequency << 20 | bias << 8 | field; }
+// Entries of a rans table: frequency in bits 20 … 31, field, slot − start in bits 0 … 11; no frequency needs more. Of a
+// wide one: symbols, (f − 1) | start << 16.
+inline constexpr u32 kGpuMostFrequency = 4095;
+inline constexpr int kGpuMostPrecision = 14;
+WC_HD constexpr u32 gpu_rans_entry(u32 frequency, u32 bias, u32 field) { return frequency << 20 | field << 12 | bias; }
 
 // What the device reports: 0 is no fault, and of several that of the lowest chunk remains.
-enum class GpuFault : u8 {
-  none = 0,
-  truncated_states = 1,
-  bad_states = 2,
-  too_short = 3,
-  bad_end = 4,
-  bad_padding = 5
-};
+enum class GpuFault : u8 { none = 0, truncated_states = 1, bad_states = 2, bad_end = 3 };
 WC_HD constexpr u64 gpu_status(GpuFault fault, u64 chunk) {
   return (~chunk & 0xffffffffffffff) << 8 | static_cast<u64>(fault);
 }

@@ -14,8 +14,8 @@ namespace wcodec::gpu {
 struct PairSteps {
   static constexpr int kSymbols = 2;
   u32 table;
-  __device__ PairSteps(const GpuStream&, const u8* tables) : table(shared_address(tables)) {}
-  __device__ static u32 table_bytes(const GpuStream&) { return 4 * kPairSlots; }
+  __device__ PairSteps(const GpuStream&, const u8* tables, u32, u32) : table(shared_address(tables)) {}
+  __host__ __device__ static u32 table_bytes(const GpuStream&) { return 4 * kPairSlots; }
   __device__ u32 step(u32& x) const {
     const u32 entry = shared_u32(table + 4 * (x & (kPairSlots - 1)));
     x = __funnelshift_r(x, 0, entry);  // by the length, modulo 32
@@ -23,15 +23,20 @@ struct PairSteps {
   }
 };
 
+// The table stands in shared memory as often as there is room for, entry by entry, so that lanes look theirs up in
+// banks of their own, or of few.
 struct RansSteps {
   static constexpr int kSymbols = 1;
-  u32 table, precision, mask;
-  __device__ RansSteps(const GpuStream& stream, const u8* tables)
-      : table(shared_address(tables)), precision(stream.precision), mask((1u << stream.precision) - 1) {}
-  __device__ static u32 table_bytes(const GpuStream& stream) { return 4u << stream.precision; }
+  u32 table, stride, precision, mask;
+  __device__ RansSteps(const GpuStream& stream, const u8* tables, u32 copies, u32 lane)
+      : table(shared_address(tables) + lane % copies * 4),
+        stride(4 * copies),
+        precision(stream.precision),
+        mask((1u << stream.precision) - 1) {}
+  __host__ __device__ static u32 table_bytes(const GpuStream& stream) { return 4u << stream.precision; }
   __device__ u32 step(u32& x) const {
-    const u32 entry = shared_u32(table + 4 * (x & mask));
-    x = (entry >> 20) * (x >> precision) + (entry >> 8 & 0xfff);
+    const u32 entry = shared_u32(table + stride * (x & mask));
+    x = (entry >> 20) * (x >> precision) + (entry & 0xfff);
     return entry;
   }
 };
@@ -40,18 +45,19 @@ struct WideRansSteps {
   static constexpr int kSymbols = 1;
   const u8 *symbols, *map;
   const u32* ranges;
-  u32 precision, mask;
-  __device__ WideRansSteps(const GpuStream& stream, const u8* tables)
+  u32 precision, mask, low_bits;
+  __device__ WideRansSteps(const GpuStream& stream, const u8* tables, u32, u32)
       : symbols(tables),
         map(tables + table_bytes(stream)),
         ranges(reinterpret_cast<const u32*>(tables + (1u << stream.precision))),
         precision(stream.precision),
-        mask((1u << stream.precision) - 1) {}
-  __device__ static u32 table_bytes(const GpuStream& stream) { return (1u << stream.precision) + 1024; }
+        mask((1u << stream.precision) - 1),
+        low_bits(stream.low_bits) {}
+  __host__ __device__ static u32 table_bytes(const GpuStream& stream) { return (1u << stream.precision) + 1024; }
   __device__ u32 step(u32& x) const {
     const u32 slot = x & mask, symbol = symbols[slot], range = ranges[symbol];
     x = ((range & 0xffff) + 1) * (x >> precision) + slot - (range >> 16);
-    return map[symbol];
+    return u32{map[symbol << low_bits]} << 12;
   }
 };
 
@@ -99,6 +105,7 @@ __device__ void take_escaped(u32& x, u32& entry, bool escaped, int high_bits, Wo
   words.top_up();
 }
 
+// Decodes chunk `index` of the stream.
 template <class Code, class Sink>
 __device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, const u8* image, const u8* map, u8* out,
                                  u64 index, u8* buffer, u32 lane) {
@@ -107,36 +114,31 @@ __device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, cons
   const u64 size = offsets[1] - offsets[0], first = index << stream.log2_chunk;
   const u32 count = static_cast<u32>(min(stream.count - first, u64{1} << stream.log2_chunk));
   const u32 lanes = static_cast<u32>(lanes_of(count));
-  const int high_bits = stream.bits - stream.low_bits;
+  const int high_bits = stream.window;
   u32 x, state_bytes;
   if (const GpuFault fault = read_states(chunk, size, lanes, lane, x, state_bytes); fault != GpuFault::none)
     return fault;
-  const u64 low = low_bytes(count, stream.low_bits);
-  if (size - state_bytes < low) return GpuFault::too_short;
-  const u64 word_bytes = size - state_bytes - low;
-  const u8* const low_at = chunk + size - low;
 
-  Sink sink(stream, {image, map, out, first, low_at, buffer + kStaged, lane});
+  Sink sink(stream, {image, map, out, first, lane});
   Words words(buffer, chunk + state_bytes, image + stream.size - 32, lane);
   const u32 coded = count - static_cast<u32>(seeded_symbols(count, high_bits));
-  constexpr u32 kRound = Code::kSymbols * kMaxLanes;
-  const u32 groups = lanes == kMaxLanes ? coded / (kRound * kGroup) : 0;
-  for (u32 g = 0; g < groups; ++g) {
+  const u32 blocks = static_cast<u32>(blocked_symbols(coded, static_cast<int>(lanes)) / kBlockSymbols);
+  for (u32 b = 0; b < blocks; ++b) {
     words.top_up();
-    sink.begin_group();
+    u32 entry[kRounds<Code::kSymbols>];
 #pragma unroll
-    for (int r = 0; r < kGroup; ++r) {
-      u32 entry = code.step(x);
+    for (int r = 0; r < kRounds<Code::kSymbols>; ++r) {
+      entry[r] = code.step(x);
       words.refill(x);
       if constexpr (Code::kSymbols == 2) {
-        if (any_lane_has<kGpuEscape>(entry)) take_escaped(x, entry, (entry & kGpuEscape) != 0, high_bits, words, sink);
+        if (any_lane_has<kGpuEscape>(entry[r]))
+          take_escaped(x, entry[r], (entry[r] & kGpuEscape) != 0, high_bits, words, sink);
       }
-      sink.put(entry, r);
     }
-    sink.end_group();
+    sink.put(entry, b);
   }
-  // What is no whole group, and short chunks: a round at a time, perhaps not of all lanes.
-  for (u32 i = groups * kRound * kGroup; i < coded; i += Code::kSymbols * lanes) {
+  // What is no whole block, and short chunks: a round at a time, perhaps not of all lanes.
+  for (u32 i = blocks * static_cast<u32>(kBlockSymbols); i < coded; i += Code::kSymbols * lanes) {
     words.top_up();
     const u32 at = i + Code::kSymbols * lane;
     const bool active = lane < lanes && at < coded;
@@ -149,10 +151,10 @@ __device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, cons
       if (active) sink.put_one(at, Sink::first_field(entry));
       if (active && at + 1 < coded) sink.put_one(at + 1, Sink::second_field(entry));
     } else if (active) {
-      sink.put_one(at, entry & 0xff);
+      sink.put_one(at, entry >> 12 & 0xff);
     }
   }
-  bool ended = words.bytes_taken() == word_bytes;
+  bool ended = words.bytes_taken() == size - state_bytes;
   if (lanes == kMaxLanes) {
     const int slots = symbols_per_seed(high_bits), seed_bits = slots * high_bits;
     ended = ended && x >> seed_bits == kLaneLow >> seed_bits;
@@ -161,20 +163,13 @@ __device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, cons
   } else {
     ended = ended && (lane >= lanes || x == kLaneLow);
   }
-  if (!__all_sync(kAll, ended)) return GpuFault::bad_end;
-  const u32 used = static_cast<u32>(u64{count} * stream.low_bits % 8);
-  return used != 0 && __ldg(low_at + low - 1) >> used != 0 ? GpuFault::bad_padding : GpuFault::none;
+  return __all_sync(kAll, ended) ? GpuFault::none : GpuFault::bad_end;
 }
 
-// Shared memory: tables, 256 bytes of map, warp_bytes a warp.
-template <class Sink>
-__host__ __device__ constexpr u32 warp_bytes() {
-  return kStaged + Sink::kShared;
-}
-
+// Shared memory: copies of the tables, 256 bytes of map, kStaged bytes a warp.
 template <class Code, class Sink>
 __global__ void __launch_bounds__(Sink::kThreads, Sink::kBlocks)
-    decode_stream(const __grid_constant__ GpuStream stream, const u8* image, u8* out, u64* status) {
+    decode_stream(const __grid_constant__ GpuStream stream, u32 copies, const u8* image, u8* out, u64* status) {
   extern __shared__ uint4 shared[];
   // A launch that follows directly may begin while this one ends, and then waits for it at its own end.
 #if __CUDA_ARCH__ >= 900
@@ -183,14 +178,20 @@ __global__ void __launch_bounds__(Sink::kThreads, Sink::kBlocks)
   u8* const tables = reinterpret_cast<u8*>(shared);
   const u32 table_bytes = Code::table_bytes(stream), lane = threadIdx.x % kMaxLanes,
             warp = __shfl_sync(kAll, threadIdx.x / kMaxLanes, 0);  // known to be the same in all lanes
-  const uint4* const table = reinterpret_cast<const uint4*>(image + stream.table);
-  for (u32 i = threadIdx.x; i < table_bytes / 16; i += blockDim.x) shared[i] = __ldg(table + i);
-  u8* const map = tables + table_bytes;
+  if (copies == 1) {
+    const uint4* const table = reinterpret_cast<const uint4*>(image + stream.table);
+    for (u32 i = threadIdx.x; i < table_bytes / 16; i += blockDim.x) shared[i] = __ldg(table + i);
+  } else {
+    const u32* const table = reinterpret_cast<const u32*>(image + stream.table);
+    u32* const to = reinterpret_cast<u32*>(shared);
+    for (u32 i = threadIdx.x; i < table_bytes / 4 * copies; i += blockDim.x) to[i] = __ldg(table + i / copies);
+  }
+  u8* const map = tables + table_bytes * copies;
   const u32* const map_from = reinterpret_cast<const u32*>(image + stream.map);
   for (u32 i = threadIdx.x; i < 64; i += blockDim.x) reinterpret_cast<u32*>(map)[i] = __ldg(map_from + i);
   __syncthreads();
-  const Code code(stream, tables);
-  u8* const buffer = map + 256 + warp_bytes<Sink>() * warp;
+  const Code code(stream, tables, copies, lane);
+  u8* const buffer = map + 256 + kStaged * warp;
   const u64 warps = u64{gridDim.x} * (blockDim.x / kMaxLanes);
   for (u64 index = u64{blockIdx.x} * (blockDim.x / kMaxLanes) + warp; index < stream.chunks(); index += warps) {
     const GpuFault fault = decode_chunk<Code, Sink>(stream, code, image, map, out, index, buffer, lane);

@@ -1,5 +1,5 @@
 // SIMD kernels of streams with 32 lanes, chosen for the machine at run time (Highway). Each does what the scalar step
-// does, to the bit, for as many whole rounds as it safely can, and leaves the rest to it.
+// does, to the bit, for as many whole blocks as it safely can, and leaves the rest to it.
 #pragma once
 
 #include "entropy/pair_code.hpp"
@@ -10,13 +10,14 @@ namespace wcodec {
 // Null where the machine has no faster way than the scalar step.
 struct LaneKernels {
   sv name;  // "scalar", "avx2", "avx512"
-  // Advance `count` (1 or 2) streams as far as whole rounds go: two at once hide each other's latency.
+  // Advance `count` (1 or 2) streams as far as whole blocks go, and rans_decode then as far as whole rounds go: two at
+  // once hide each other's latency.
   void (*rans_decode)(LaneDecoder* const* streams, int count, const RansDecodeTables& tables) = nullptr;
   void (*pair_decode)(LaneDecoder* const* streams, int count, const PairDecodeTable& table) = nullptr;
-  // Encode the whole rounds symbols[0, count), count a multiple of 32 (rANS) or 64 (pairs), backwards; contracts as the
-  // scalar functions, but kEncodeSlack words below those written may be overwritten.
-  std::size_t (*rans_encode)(const u8* symbols, const u8* contexts, std::size_t count, const RansEncodeTables& tables,
-                             LaneStates& states, u16* words_end) = nullptr;
+  // Encode symbols[0, count) backwards: `blocked` in blocks and whole rounds behind them (rANS), or blocks alone
+  // (pairs); contracts as the scalar functions, but kEncodeSlack words below those written may be overwritten.
+  std::size_t (*rans_encode)(const u8* symbols, const u8* contexts, std::size_t count, std::size_t blocked,
+                             const RansEncodeTables& tables, LaneStates& states, u16* words_end) = nullptr;
   std::size_t (*pair_encode)(const u8* symbols, std::size_t count, const PairEncodeTable& table, LaneStates& states,
                              u16* words_end) = nullptr;
 };

@@ -1,7 +1,8 @@
-// Where decoded fields go: to bytes, with the low bits that lie uncoded at the chunk's end, or to bf16 words, with the
-// plane of sign and mantissa that lies beside. A round of a warp writes 32 or 64 neighbouring words, whole sectors.
+// Where decoded fields go: to bytes, with the low bits that lie uncoded beside, or to bf16 words, with the plane of
+// sign and mantissa that lies beside. A lane has eight neighbouring symbols of a block (lanes.hpp), reads what belongs
+// to them in one access and writes them in one.
 //
-// kSymbols: fields an entry holds.
+// kSymbols: fields an entry holds; kRounds of them make a block.
 #pragma once
 
 #include "entropy/gpu_stream.hpp"
@@ -15,124 +16,167 @@ struct SinkPlace {
   const u8* map;  // in shared memory
   u8* words;      // of the tensor
   u64 first;      // symbol of the chunk
-  const u8* low;  // the chunk's uncoded bits
-  u8* buffer;     // Uncoded::kShared bytes of shared memory
   u32 lane;
 };
 
-// kOutput is not `joined`. kLow: 0, 2 or 4 uncoded bits to be added; any number of them with mapped_bits.
-template <int kSymbols, GpuOutput kOutput, int kLow>
-class ByteSink {
-  static constexpr bool kMapped = kOutput == GpuOutput::mapped_bits;
-  static constexpr bool kHasLow = kOutput != GpuOutput::bytes;
-  static_assert(kSymbols == 2 || !kHasLow);
-  struct Nothing {
-    __device__ Nothing(u8*, const u8*, u32, u32) {}
-    __device__ u32 next_group() { return 0; }
-  };
+template <int kSymbols>
+inline constexpr int kRounds = static_cast<int>(kLaneSymbols) / kSymbols;
+
+// Fields of rANS entries, bits 12 … 19, of four rounds to the bytes of a word.
+__device__ inline u32 four_fields(const u32* entry) {
+  const u32 even = __byte_perm(entry[0], entry[2], 0x6521), odd = __byte_perm(entry[1], entry[3], 0x6521);
+  return (even >> 4 & 0x00ff00ff) | (odd << 4 & 0xff00ff00);
+}
+
+// Uncoded bits of a part (low_bits.hpp), a word a block: a lane's eight symbols lie in it beside those of 4/kWidth − 1
+// other lanes.
+template <int kWidth>
+class LowWord {
+  static constexpr u32 kSharing = 4 / kWidth;
 
  public:
-  static constexpr u32 kShared = kHasLow ? Uncoded::kShared : 0;
+  __device__ LowWord(const u8* section, u64 first, u32 lane)
+      : from_(reinterpret_cast<const u32*>(section + first * kWidth / 8) + lane / kSharing),
+        shift_(lane % kSharing * 2 * kWidth) {}
+  // Loads run a block ahead, beyond a chunk's last by less than kGpuPadding.
+  __device__ u32 load(u32 block) const { return __ldg(from_ + block * (kMaxLanes / kSharing)); }
+  __device__ void take(u32 word, u32& first_four, u32& last_four, int shift) const {
+    constexpr u32 kMask = 0x01010101u * ((1u << kWidth) - 1);
+    if constexpr (kSharing > 1) word >>= shift_;
+    first_four ^= (word & kMask) << shift;
+    last_four ^= (word >> kWidth & kMask) << shift;
+  }
+
+ private:
+  const u32* from_;
+  u32 shift_;
+};
+
+// To bytes; kLow (0 … 7) uncoded bits of each are added.
+template <int kSymbols, int kLow>
+class ByteSink {
+ public:
   static constexpr int kThreads = 512, kBlocks = 3;  // a block at most; blocks to a multiprocessor
 
   __device__ ByteSink(const GpuStream& stream, const SinkPlace& place)
       : map_(place.map),
-        low_(place.low),
+        image_(place.image),
+        stream_(stream),
+        first_(place.first),
         chunk_(place.words + place.first),
-        out_(chunk_ + kSymbols * place.lane),
-        low_bits_(kMapped ? stream.low_bits : kLow),
-        first_bit_(2 * low_bits_ * place.lane),
-        uncoded_(place.buffer, low_, 8 * kGroup * low_bits_, place.lane) {
-    // Moves the first symbol's bits to bit 8 and the second's to bit 24.
-    factor_ = ((1u << 8) | (1u << (24 - kLow))) >> (first_bit_ & 7);
+        out_(chunk_ + kLaneSymbols * place.lane),
+        four_(place.image + stream.low[0], place.first, place.lane),
+        two_(place.image + stream.low[1], place.first, place.lane),
+        one_(place.image + stream.low[2], place.first, place.lane) {
+    load(0);
   }
   __device__ static u32 fields(u32 first, u32 second) { return first << 8 | second << 24; }
   __device__ static u32 first_field(u32 entry) { return entry >> 8 & 0xff; }
   __device__ static u32 second_field(u32 entry) { return entry >> 24; }
-  __device__ u32 field(u32 high) const { return kMapped ? high << low_bits_ : map_[high << (kHasLow ? kLow : 0)]; }
+  __device__ u32 field(u32 high) const { return map_[high << kLow]; }
 
-  __device__ void begin_group() {
-    if constexpr (kHasLow) uncoded_at_ = uncoded_.next_group() + (first_bit_ >> 3);
-  }
-  __device__ void end_group() { out_ += kSymbols * kMaxLanes * kGroup; }
-  __device__ void put(u32 entry, int round) {
-    u8* const out = out_ + kSymbols * kMaxLanes * round;
-    if constexpr (kSymbols == 1) {
-      *out = static_cast<u8>(entry);
-    } else if constexpr (kMapped) {
-      const u32 at = uncoded_at_ + 8 * low_bits_ * round, mask = (1u << low_bits_) - 1;
-      const u32 bits = (shared_u8(at) | shared_u8(at + 1) << 8 | shared_u8(at + 2) << 16) >> (first_bit_ & 7);
-      const u32 a = map_[first_field(entry) | (bits & mask)];
-      const u32 b = map_[second_field(entry) | (bits >> low_bits_ & mask)];
-      *reinterpret_cast<u16*>(out) = static_cast<u16>(a | b << 8);
+  // Entries of a block's rounds.
+  __device__ void put(const u32* entry, u32 block) {
+    u32 first, last;
+    if constexpr (kSymbols == 2) {
+      first = __byte_perm(entry[0], entry[1], 0x7531);
+      last = __byte_perm(entry[2], entry[3], 0x7531);
     } else {
-      if constexpr (kHasLow) {
-        const u32 low = shared_u8(uncoded_at_ + 8 * kLow * round);
-        entry += low * factor_ & (kLowMask << 8 | kLowMask << 24);  // bits 16 … 23 are free for a carry
-      }
-      *reinterpret_cast<u16*>(out) = static_cast<u16>(__byte_perm(entry, 0, 0x4431));
+      first = four_fields(entry);
+      last = four_fields(entry + 4);
     }
+    if constexpr ((kLow & 4) != 0) four_.take(ahead_[0], first, last, 0);
+    if constexpr ((kLow & 2) != 0) two_.take(ahead_[1], first, last, kLow & 4);
+    if constexpr ((kLow & 1) != 0) one_.take(ahead_[2], first, last, kLow & 6);
+    *reinterpret_cast<uint2*>(out_) = {first, last};
+    out_ += kBlockSymbols;
+    load(block + 1);
   }
   // Symbol i of the chunk alone.
-  __device__ void put_one(u64 i, u32 field) {
-    u32 low = 0;
-    if constexpr (kHasLow) {
-      const u64 bit = i * low_bits_;
-      const u8* const at = low_ + bit / 8;
-      low = (__ldg(at) | __ldg(at + 1) << 8) >> (bit % 8) & ((1u << low_bits_) - 1);
+  __device__ void put_one(u32 i, u32 field) {
+    if constexpr (kLow != 0) {
+      const u64 symbol = first_ + i;
+      for (int part = 0; part < 3; ++part) {
+        const int width = 4 >> part;
+        if ((kLow & width) == 0) continue;
+        const u32 inside = static_cast<u32>(symbol % (32 / width));
+        const u32 byte = __ldg(image_ + stream_.low[part] + symbol / (32 / width) * 4 + inside % 4);
+        field ^= (byte >> inside / 4 * width & ((1u << width) - 1)) << (kLow & ~(2 * width - 1));
+      }
     }
-    chunk_[i] = static_cast<u8>(kMapped ? map_[field | low] : field + low);
+    chunk_[i] = static_cast<u8>(field);
   }
 
  private:
-  static constexpr u32 kLowMask = (1u << kLow) - 1;
-  const u8 *map_, *low_;
+  __device__ void load(u32 block) {
+    if constexpr ((kLow & 4) != 0) ahead_[0] = four_.load(block);
+    if constexpr ((kLow & 2) != 0) ahead_[1] = two_.load(block);
+    if constexpr ((kLow & 1) != 0) ahead_[2] = one_.load(block);
+  }
+  const u8 *map_, *image_;
+  const GpuStream& stream_;
+  u64 first_;
   u8 *chunk_, *out_;
-  u32 low_bits_, first_bit_, factor_, uncoded_at_;
-  std::conditional_t<kHasLow, Uncoded, Nothing> uncoded_;
+  LowWord<4> four_;
+  LowWord<2> two_;
+  LowWord<1> one_;
+  u32 ahead_[3];
 };
 
+// To bf16 words: fields are exponents.
 template <int kSymbols>
 class JoinSink {
  public:
-  static constexpr u32 kShared = Uncoded::kShared;
   static constexpr int kThreads = 256, kBlocks = 5;  // more warps, and registers spill
 
   __device__ JoinSink(const GpuStream& stream, const SinkPlace& place)
       : map_(place.map),
         beside_(place.image + stream.beside + place.first),
+        from_(reinterpret_cast<const uint2*>(beside_) + place.lane),
         chunk_(reinterpret_cast<u16*>(place.words) + place.first),
-        out_(chunk_ + kSymbols * place.lane),
-        lane_(place.lane),
-        uncoded_(place.buffer, beside_, kSymbols * kMaxLanes * kGroup, place.lane) {}
+        out_(reinterpret_cast<uint4*>(chunk_) + place.lane) {
+    ahead_ = __ldg(from_);
+  }
   __device__ static u32 fields(u32 first, u32 second) { return first << 7 | second << 23; }
   __device__ static u32 first_field(u32 entry) { return entry >> 7 & 0xff; }
   __device__ static u32 second_field(u32 entry) { return entry >> 23 & 0xff; }
   __device__ u32 field(u32 high) const { return map_[high]; }
 
-  __device__ void begin_group() { uncoded_at_ = uncoded_.next_group() + kSymbols * lane_; }
-  __device__ void end_group() { out_ += kSymbols * kMaxLanes * kGroup; }
-  __device__ void put(u32 entry, int round) {
-    u16* const out = out_ + kSymbols * kMaxLanes * round;
-    const u32 at = uncoded_at_ + kSymbols * kMaxLanes * round;
-    if constexpr (kSymbols == 2) {
-      // Each byte to both bytes of its word: the mask takes the sign from one and the mantissa from the other.
-      const u32 both = __byte_perm(shared_u16(at), 0, 0x1100);
-      *reinterpret_cast<u32*>(out) = (both & 0x807f807f) | (entry & 0x7f807f80);
-    } else {
-      *out = word(entry & 0xff, shared_u8(at));
-    }
+  __device__ void put(const u32* entry, u32) {
+    uint4 words;
+    words.x = join(pair(entry, 0), ahead_.x, 0x1100);
+    words.y = join(pair(entry, 1), ahead_.x, 0x3322);
+    words.z = join(pair(entry, 2), ahead_.y, 0x1100);
+    words.w = join(pair(entry, 3), ahead_.y, 0x3322);
+    *out_ = words;
+    out_ += kMaxLanes;
+    from_ += kMaxLanes;
+    ahead_ = __ldg(from_);  // beyond a chunk's last block by less than kGpuPadding
   }
-  __device__ void put_one(u64 i, u32 field) { chunk_[i] = word(field, __ldg(beside_ + i)); }
+  __device__ void put_one(u32 i, u32 field) {
+    const u32 rest = __ldg(beside_ + i);
+    chunk_[i] = static_cast<u16>((rest & 0x80) << 8 | field << 7 | (rest & 0x7f));
+  }
 
  private:
-  __device__ static u16 word(u32 exponent, u32 rest) {
-    return static_cast<u16>((rest & 0x80) << 8 | exponent << 7 | (rest & 0x7f));
+  // Two exponents where the words have them, other bits undefined.
+  __device__ static u32 pair(const u32* entry, int k) {
+    if constexpr (kSymbols == 2) {
+      return entry[k];
+    } else {
+      // A field's bits 12 … 19 in bytes 1 and 2 of an entry: to bits 4 … 11 and 20 … 27, then to 7 and 23.
+      return __byte_perm(entry[2 * k], entry[2 * k + 1], 0x6521) << 3;
+    }
+  }
+  // Each byte to both bytes of its word: the mask takes the sign from one and the mantissa from the other.
+  __device__ static u32 join(u32 exponents, u32 bytes, u32 which) {
+    return (__byte_perm(bytes, 0, which) & 0x807f807f) | (exponents & 0x7f807f80);
   }
   const u8 *map_, *beside_;
-  u16 *chunk_, *out_;
-  u32 lane_, uncoded_at_;
-  Uncoded uncoded_;
+  const uint2* from_;
+  u16* chunk_;
+  uint4* out_;
+  uint2 ahead_;
 };
 
 }  // namespace wcodec::gpu

@@ -1,8 +1,9 @@
 // The words of a chunk on their way to the lanes of a warp, which is what 32 interleaved lanes have in common, whatever
 // their step (entropy/lanes.hpp). Who takes a word is a ballot, which word it is a population count.
 //
-// Words pass through a kilobyte of shared memory a warp, so that the look-up that follows the ballot is short; the next
-// 512 bytes are in registers by then, shifted to even addresses.
+// Words pass through a ring in shared memory, so that the look-up that follows the ballot is short: two halves of 512
+// bytes, and a second copy of the first behind them, so that half a ring can be read from anywhere without a wrap. The
+// next half is in registers by the time it is due, shifted to even addresses.
 #pragma once
 
 #include "entropy/lanes.hpp"
@@ -10,9 +11,8 @@
 namespace wcodec::gpu {
 
 inline constexpr u32 kAll = 0xffffffff;
-inline constexpr int kGroup = 8;                           // rounds between looks at the words in store
-inline constexpr u32 kStaged = 1024, kHalf = kStaged / 2;  // bytes
-static_assert(kHalf / 2 >= kGroup * kMaxLanes, "a group of rounds must not run out of words");
+inline constexpr u32 kHalf = 512, kStaged = 3 * kHalf;  // bytes
+static_assert(kHalf / 2 >= kBlockSymbols, "a block must not run out of words");
 
 __device__ inline u32 lanes_below() {
   u32 mask;
@@ -22,11 +22,6 @@ __device__ inline u32 lanes_below() {
 __device__ inline u32 shared_u16(u32 address) {
   u16 value;
   asm volatile("ld.shared.u16 %0, [%1];" : "=h"(value) : "r"(address));
-  return value;
-}
-__device__ inline u32 shared_u8(u32 address) {
-  u16 value;
-  asm volatile("ld.shared.u8 %0, [%1];" : "=h"(value) : "r"(address));
   return value;
 }
 __device__ inline u32 shared_u32(u32 address) {
@@ -54,45 +49,6 @@ __device__ inline bool any_lane_has(u32 value) {
   return any != 0;
 }
 
-// Bytes that lie uncoded beside what is coded, copied to shared memory a group of rounds ahead. (In registers they
-// would be waited for together with those asked for last: loads share the few scoreboards that a warp has.)
-class Uncoded {
- public:
-  static constexpr u32 kMostBytes = 512, kShared = 2 * (kMostBytes + 16);
-
-  // A group has `bytes` of them, a multiple of 16; `buffer` has kShared bytes. Up to two groups beyond the last are
-  // copied, never used (kGpuPadding).
-  __device__ Uncoded(u8* buffer, const u8* begin, u32 bytes, u32 lane)
-      : buffer_(shared_address(buffer)), other_(buffer_ + kMostBytes + 16), bytes_(bytes) {
-    const u32 shift = static_cast<u32>(reinterpret_cast<u64>(begin) % 16);
-    from_ = begin - shift + 16 * lane;
-    shift_ = shift;
-    lane_ = lane;
-    asm volatile("cp.async.wait_all;" ::: "memory");
-    __syncwarp();
-    copy(other_);
-  }
-  // Of the group that begins now, where in shared memory.
-  __device__ u32 next_group() {
-    asm volatile("cp.async.wait_all;" ::: "memory");
-    __syncwarp();
-    const u32 ready = other_;
-    copy(buffer_);
-    other_ = buffer_;
-    buffer_ = ready;
-    return ready + shift_;
-  }
-
- private:
-  __device__ void copy(u32 to) {
-    if (16 * lane_ < bytes_ + shift_)
-      asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to + 16 * lane_), "l"(from_) : "memory");
-    from_ += bytes_;
-  }
-  u32 buffer_, other_, bytes_, shift_, lane_;
-  const u8* from_;
-};
-
 class Words {
  public:
   // `buffer`: kStaged bytes of shared memory, this warp's own. `last`: a multiple of 16 where 32 bytes may be read;
@@ -107,8 +63,9 @@ class Words {
     from_ = begin - address % 16 + 16 * lane;
     shift_ = 8 * static_cast<u32>(address & 1);
     first_ = next_ = base_ + static_cast<u32>(address & 14);
+    edge_ = base_ + kHalf;
     __syncwarp();
-    buffer_[0] = fetch();
+    put_first(fetch());
     buffer_[kMaxLanes] = fetch();
     ahead_ = fetch();
     __syncwarp();
@@ -116,13 +73,19 @@ class Words {
 
   // After it kHalf / 2 words may be taken.
   __device__ void top_up() {
-    if (next_ - base_ < kHalf) return;
+    if (next_ < edge_) return;
+    // A half is used up.
     __syncwarp();
-    buffer_[0] = buffer_[kMaxLanes];
-    buffer_[kMaxLanes] = ahead_;
+    if (edge_ == base_ + kHalf) {
+      put_first(ahead_);
+      edge_ += kHalf;
+    } else {
+      buffer_[kMaxLanes] = ahead_;
+      edge_ -= kHalf;
+      next_ -= 2 * kHalf;
+      first_ -= 2 * kHalf;
+    }
     ahead_ = fetch();
-    next_ -= kHalf;
-    first_ -= kHalf;
     __syncwarp();
   }
 
@@ -172,9 +135,12 @@ class Words {
     return v;
   }
 
+  __device__ void put_first(uint4 half) { buffer_[0] = buffer_[2 * kMaxLanes] = half; }
+
   uint4* buffer_;  // this lane's part of the first half
   u32 base_, below_, shift_;
-  u32 next_, first_;  // shared addresses of words; the first one's falls as halves go
+  u32 next_, first_;  // shared addresses of words; the first one's falls as the ring goes round
+  u32 edge_;          // where the half that is being read ends
   const u8 *from_, *last_;
   bool is_last_;
   uint4 ahead_;

@@ -20,6 +20,18 @@ namespace wcodec {
 inline constexpr u32 kLaneLow = u32{1} << 16;
 inline constexpr int kMaxLanes = 32;
 
+// With 32 lanes, whole blocks of coded symbols come first, in which lane l has the eight symbols from 8l on, in order:
+// decoders hold neighbours in one lane and store them with one wide access. What is no whole block, and streams of
+// fewer lanes, go round the lanes item by item.
+inline constexpr std::size_t kLaneSymbols = 8, kBlockSymbols = kLaneSymbols * kMaxLanes;
+constexpr std::size_t blocked_symbols(u64 coded, int lanes) noexcept {
+  return lanes == kMaxLanes ? static_cast<std::size_t>(coded / kBlockSymbols * kBlockSymbols) : 0;
+}
+// Within a block, where the symbol of coding position i stands; `item` symbols (1 or 2) are coded together.
+constexpr std::size_t place_in_block(std::size_t i, std::size_t item) noexcept {
+  return i / item % kMaxLanes * kLaneSymbols + i / (item * kMaxLanes) * item + i % item;
+}
+
 using LaneStates = std::array<u32, kMaxLanes>;
 
 // Lanes of a stream of `count` symbols: states must not outweigh short streams.
@@ -47,15 +59,15 @@ std::size_t states_size(const LaneStates& states, int lanes) noexcept;
 // Throws Error{truncated | corrupt}. Every state is in [2^16, 2^32).
 void read_states(ByteReader& in, int lanes, LaneStates& states);
 
-// A decoder in mid-stream. Kernels take whole rounds of 32 lanes while it is safe and leave the rest to the scalar
+// A decoder in mid-stream, between blocks. Kernels take whole blocks while it is safe and leave the rest to the scalar
 // step.
 struct LaneDecoder {
   LaneStates x;
   const u8* next;      // the next word; any alignment
   const u8* end;       // of the words that belong to this stream
   const u8* readable;  // ≥ end: bytes below may be loaded, though only those below `end` may be used
-  u8* out;             // the next symbol
-  const u8* contexts;  // the next symbol's, or null
+  u8* out;             // where the block's symbols begin
+  const u8* contexts;  // theirs, or null
   u64 left;            // symbols still to come
 };
 

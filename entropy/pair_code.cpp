@@ -13,8 +13,9 @@ namespace {
 
 constexpr int kCostBits = 6, kMaxCost = 63;
 constexpr int kCorrectionBits = 5, kCorrectionZero = 12;
-// Pairs below 2^-14 share the escape: measured best on weights, whose pairs thin out as a Gaussian's do.
-constexpr u8 kCoverLimit = 14 * 4;
+// Pairs below this share the escape. Weights' pairs thin out as a Gaussian's do, so about 2^-14 is best; a quarter bit
+// more where symbols are few.
+constexpr u8 kCoverLimits[] = {14 * 4, 15 * 4};
 
 int predicted_length(const PairCode& code, int a, int b) noexcept {
   const int sum = code.cost[static_cast<std::size_t>(a)] + code.cost[static_cast<std::size_t>(b)];
@@ -122,9 +123,7 @@ std::array<u32, 256> probabilities(std::span<const u64> counts) noexcept {
 
 double cost_bits(u32 unit) noexcept { return kUnitBits - fast_log2(unit); }
 
-}  // namespace
-
-PairCode choose_pair_code(std::span<const u64> counts, int bits) {
+PairCode choose_covering(std::span<const u64> counts, int bits, u8 limit) {
   PairCode code;
   code.bits = bits;
   const std::array<u32, 256> p = probabilities(counts);
@@ -134,8 +133,8 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
     cost[s] = p[s] == 0 ? kMaxCost : std::clamp(static_cast<int>(std::lround(4 * cost_bits(p[s]))), 0, kMaxCost);
     cheapest = std::min(cheapest, cost[s]);
   }
-  const auto worth = [&](std::size_t s) { return p[s] > 0 && cost[s] + cheapest <= kCoverLimit; };
-  if (2 * cheapest > kCoverLimit) return code;
+  const auto worth = [&](std::size_t s) { return p[s] > 0 && cost[s] + cheapest <= limit; };
+  if (2 * cheapest > limit) return code;
   std::size_t first = 0, last = counts.size() - 1;
   while (!worth(first)) ++first;
   while (!worth(last)) --last;
@@ -144,7 +143,7 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
   code.first = static_cast<u8>(first);
   code.size = static_cast<u8>(last - first + 1);
   for (std::size_t i = 0; i < code.size; ++i) code.cost[i] = static_cast<u8>(cost[first + i]);
-  code.limit = kCoverLimit;
+  code.limit = limit;
 
   const std::size_t pairs = std::size_t{code.size} * code.size;
   std::vector<Leaf> leaves;
@@ -160,11 +159,16 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
   // Some pair of symbols that occur is left out?
   const bool complete = std::all_of(counts.begin(), counts.end(), [&, s = std::size_t{0}](u64 c) mutable {
     const std::size_t symbol = s++;
-    return c == 0 || (symbol >= first && symbol <= last && cost[symbol] * 2 <= kCoverLimit);
+    return c == 0 || (symbol >= first && symbol <= last && cost[symbol] * 2 <= limit);
   });
   if (!complete) {
     const u64 all = u64{1} << 48;
     leaves.push_back(std::max<u64>(covered < all ? all - covered : 1, 1) << kIndexBits | pairs);
+  }
+  // More than there are codewords.
+  if (leaves.size() > kPairSlots) {
+    code.size = 0;
+    return code;
   }
   std::sort(leaves.begin(), leaves.end(), std::greater<>());
   code.lengths.resize(pairs);
@@ -174,6 +178,16 @@ PairCode choose_pair_code(std::span<const u64> counts, int bits) {
     (index == pairs ? code.escape_length : code.lengths[index]) = lengths[i];
   }
   return code;
+}
+
+}  // namespace
+
+PairCode choose_pair_code(std::span<const u64> counts, int bits) {
+  PairCode best = choose_covering(counts, bits, kCoverLimits[0]);
+  PairCode other = choose_covering(counts, bits, kCoverLimits[1]);
+  const bool is_better =
+      other.size > 0 && (best.size == 0 || implied_pair_bits(counts, other) < implied_pair_bits(counts, best));
+  return is_better ? other : best;
 }
 
 double estimated_pair_bits(std::span<const u64> counts, int bits) noexcept {
@@ -187,7 +201,7 @@ double estimated_pair_bits(std::span<const u64> counts, int bits) noexcept {
     ++symbols;
   }
   if (symbols < 2) return 1e9;
-  const double limit = kCoverLimit / 4.0;
+  const double limit = kCoverLimits[0] / 4.0;
   double covered = 0, covered_bits = 0;
   for (std::size_t a = 0; a < symbols; ++a) {
     for (std::size_t b = 0; b < symbols; ++b) {
@@ -299,6 +313,7 @@ std::size_t pair_encode(const u8* symbols, std::size_t count, const PairEncodeTa
   const auto width = static_cast<std::size_t>(lanes);
   const int raw_bits = 2 * table.bits;
   std::size_t words = 0;
+  const std::size_t blocked = blocked_symbols(count, lanes);
   const auto push = [&](u32& x, u32 value, int length) {
     const bool full = x >> (32 - length) != 0;
     if (full && words_end != nullptr) words_end[-static_cast<std::ptrdiff_t>(words + 1)] = static_cast<u16>(x);
@@ -311,7 +326,8 @@ std::size_t pair_encode(const u8* symbols, std::size_t count, const PairEncodeTa
     std::array<u16, kMaxLanes> pair;
     u32 any = 0;
     for (std::size_t lane = 0; lane < in_round; ++lane) {
-      const std::size_t at = 2 * (first + lane);
+      const std::size_t i = 2 * (first + lane), in_block = i % kBlockSymbols;
+      const std::size_t at = i < blocked ? i - in_block + place_in_block(in_block, 2) : i;
       const u8 a = symbols[at], b = at + 1 < count ? symbols[at + 1] : filler;
       pair[lane] = static_cast<u16>(a | b << table.bits);
       entry[lane] = table.entries[table.index(a, b)];
@@ -340,8 +356,9 @@ bool pair_decode(LaneDecoder& stream, int lanes, const PairDecodeTable& table) n
     x = x << 16 | word;
     return true;
   };
-  while (stream.left > 0) {
-    const std::size_t in_round = static_cast<std::size_t>(std::min<u64>(width, (stream.left + 1) / 2));
+  const std::size_t count = stream.left, blocked = blocked_symbols(count, lanes);
+  for (std::size_t first = 0; first < count; first += 2 * width) {
+    const std::size_t in_round = std::min(width, (count - first + 1) / 2);
     std::array<u32, kMaxLanes> entry;
     u32 any = 0;
     for (std::size_t lane = 0; lane < in_round; ++lane) {
@@ -362,12 +379,14 @@ bool pair_decode(LaneDecoder& stream, int lanes, const PairDecodeTable& table) n
       }
     }
     for (std::size_t lane = 0; lane < in_round; ++lane) {
-      *stream.out++ = static_cast<u8>(entry[lane]);
-      if (--stream.left == 0) break;
-      *stream.out++ = static_cast<u8>(entry[lane] >> 8);
-      --stream.left;
+      const std::size_t i = first + 2 * lane, in_block = i % kBlockSymbols;
+      const std::size_t at = i < blocked ? i - in_block + place_in_block(in_block, 2) : i;
+      stream.out[at] = static_cast<u8>(entry[lane]);
+      if (i + 1 < count) stream.out[at + 1] = static_cast<u8>(entry[lane] >> 8);
     }
   }
+  stream.out += count;
+  stream.left = 0;
   return true;
 }
 

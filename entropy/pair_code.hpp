@@ -79,7 +79,7 @@ struct PairEncodeTable {
 std::size_t pair_encode(const u8* symbols, std::size_t count, const PairEncodeTable& table, u8 filler, int lanes,
                         LaneStates& states, u16* words_end) noexcept;
 
-// Finishes a stream of `lanes` lanes from wherever it stands, at a round's beginning. False if words run out.
+// Finishes a stream of `lanes` lanes from wherever it stands, at a block's beginning. False if words run out.
 bool pair_decode(LaneDecoder& stream, int lanes, const PairDecodeTable& table) noexcept;
 
 }  // namespace wcodec

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "entropy/chunked_stream.hpp"
 #include "entropy/pair_code.hpp"
@@ -30,16 +31,20 @@ CoderOptions prepare(const Spec& spec) {
 struct Split {
   int low;
   u8 offset;
+  int window;  // bits that all high parts need
   PairCode code;
   double bits;  // a symbol
 };
 
-// The likeliest symbol comes to stand in the middle of the range and of a bin, so that likely symbols are neighbours
-// although residuals wrap around.
-u8 centring_offset(const std::array<u64, 256>& counts, int bits, int low) noexcept {
-  const auto top = std::max_element(counts.begin(), counts.end()) - counts.begin();
-  const int middle = (1 << (bits - 1)) + (low > 0 ? 1 << (low - 1) : 0);
-  return static_cast<u8>((middle - static_cast<int>(top)) & ((1 << bits) - 1));
+SymbolRange occurring(std::span<const u8> symbols, int bits, u8 centring) noexcept {
+  const auto mask = static_cast<u8>((1u << bits) - 1);
+  SymbolRange range;
+  for (const u8 symbol : symbols) {
+    const u8 u = static_cast<u8>(symbol + centring) & mask;
+    range.least = std::min(range.least, u);
+    range.most = std::max(range.most, u);
+  }
+  return range;
 }
 
 // Counts of the high parts.
@@ -49,32 +54,44 @@ std::array<u64, 256> high_counts(const std::array<u64, 256>& counts, int bits, i
   return high;
 }
 
-Split make_split(const std::array<u64, 256>& counts, int bits, int low) {
-  Split split{low, centring_offset(counts, bits, low), {}, 1e9};
+// `range` is what occurs with `centring` for an offset. The offset is lowered as far as it goes, to a multiple of
+// 2^low.
+Split begin_split(SymbolRange range, int bits, u8 centring, int low) noexcept {
+  const int lowered = range.least - ((range.least - centring) & ((1 << low) - 1));
+  const int most = std::min(range.most - lowered, (1 << bits) - 1);
+  Split split{low, 0, 0, {}, 1e9};
+  split.offset = static_cast<u8>((centring - lowered) & ((1 << bits) - 1));
+  split.window = std::max<int>(std::bit_width(static_cast<u32>(most) >> low), 1);
+  return split;
+}
+
+Split make_split(const std::array<u64, 256>& counts, SymbolRange range, u8 centring, int bits, int low) {
+  Split split = begin_split(range, bits, centring, low);
   const std::array<u64, 256> high = high_counts(counts, bits, low, split.offset);
   // A constant has no code of its own.
   if (std::count_if(high.begin(), high.end(), [](u64 c) { return c > 0; }) < 2) return split;
-  const auto alphabet = std::span(high).first(std::size_t{1} << (bits - low));
-  split.code = choose_pair_code(alphabet, bits - low);
+  const auto alphabet = std::span(high).first(std::size_t{1} << split.window);
+  split.code = choose_pair_code(alphabet, split.window);
   if (split.code.size > 0) split.bits = low + implied_pair_bits(alphabet, split.code);
   return split;
 }
 
-Split choose_split(const std::array<u64, 256>& counts, int bits, int low_bits) {
-  if (low_bits >= 0) return make_split(counts, bits, std::min(low_bits, bits - 1));
+Split choose_split(const std::array<u64, 256>& counts, SymbolRange range, u8 centring, int bits, int low_bits) {
+  if (low_bits >= 0) return make_split(counts, range, centring, bits, std::min(low_bits, bits - 1));
   // Fewer coded bits are less work and fewer escapes: what a finer cut gains must be worth it.
   constexpr double kWorthwhile = 0.012;
   int best = bits - 1;
   double least = 1e9;
   for (int low = bits - 1; low >= 0; --low) {
-    const std::array<u64, 256> high = high_counts(counts, bits, low, centring_offset(counts, bits, low));
-    const double cost = low + estimated_pair_bits(std::span(high).first(std::size_t{1} << (bits - low)), bits - low);
+    const Split split = begin_split(range, bits, centring, low);
+    const std::array<u64, 256> high = high_counts(counts, bits, low, split.offset);
+    const double cost = low + estimated_pair_bits(std::span(high).first(std::size_t{1} << split.window), split.window);
     if (cost < least - kWorthwhile) {
       least = cost;
       best = low;
     }
   }
-  return make_split(counts, bits, best);
+  return make_split(counts, range, centring, bits, best);
 }
 
 std::array<u64, 256> count(std::span<const u8> symbols) {
@@ -103,8 +120,10 @@ bool is_constant(std::span<const u8> symbols) noexcept {
 void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
   if (input.residuals.empty()) return;
   if (is_constant(input.residuals)) return write_prefix_constant(input.residuals[0], out);
-  const std::optional<PrefixChoice> choice =
-      choose_prefix(count(input.residuals), input.residuals.size(), input.geometry.bits, options);
+  const int bits = input.geometry.bits;
+  const std::array<u64, 256> counts = count(input.residuals);
+  const SymbolRange range = occurring(input.residuals, bits, prefix_centring(counts, bits));
+  const std::optional<PrefixChoice> choice = choose_prefix(counts, range, input.residuals.size(), bits, options);
   if (!choice) return store(input, out);
   const LedgerWriter::Mark before = out.mark();
   write_prefix_header(*choice, out);
@@ -128,25 +147,35 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
 
 }  // namespace
 
-std::optional<PrefixChoice> choose_prefix(std::array<u64, 256> counts, u64 count, int bits,
+u8 prefix_centring(const std::array<u64, 256>& counts, int bits) noexcept {
+  const auto* const top = std::max_element(counts.begin(), counts.end());
+  return static_cast<u8>(((1 << (bits - 1)) - static_cast<int>(top - counts.begin())) & ((1 << bits) - 1));
+}
+
+std::optional<PrefixChoice> choose_prefix(std::array<u64, 256> counts, SymbolRange range, u64 count, int bits,
                                           const CoderOptions& options) {
   // A plane that is one bit wide has nothing to pair.
   if (bits == 1) return {};
+  const u8 centring = prefix_centring(counts, bits);
   // What the sample has not seen may yet come: the escape is there for it.
   if (prefix_stride(count) > kPrefixSampleBlock) {
-    for (u32 s = 0; s < 1u << bits; ++s) counts[s] = 64 * counts[s] + 1;
+    for (u32 u = range.least; u <= range.most; ++u) {
+      u64& seen = counts[(u - centring) & ((1u << bits) - 1)];
+      seen = 64 * seen + 1;
+    }
   }
-  Split split = choose_split(counts, bits, options.low_bits);
+  Split split = choose_split(counts, range, centring, bits, options.low_bits);
   // Nor has a high part that is constant.
   if (split.code.size == 0 || split.bits >= 0.999 * bits) return {};
-  return PrefixChoice{{count, bits, split.low, split.offset, choose_log2_chunk(options.log2_chunk, split.bits)},
-                      std::move(split.code)};
+  const int log2_chunk = choose_log2_chunk(options.log2_chunk, split.bits);
+  return PrefixChoice{{count, bits, split.low, split.offset, log2_chunk, split.window}, std::move(split.code)};
 }
 
 void write_prefix_header(const PrefixChoice& choice, LedgerWriter& out) {
   out.write(LedgerEntry::header, u8{kPairs});
   out.write(LedgerEntry::header, static_cast<u8>(choice.layout.low_bits));
   out.write(LedgerEntry::header, choice.layout.offset);
+  out.write(LedgerEntry::header, static_cast<u8>(choice.layout.window));
   out.write(LedgerEntry::header, static_cast<u8>(choice.layout.log2_chunk));
   write_pair_code(choice.code, out);
 }
@@ -169,9 +198,12 @@ PrefixHeader read_prefix_header(ByteReader& in, int bits, u64 count) {
   const int low = in.read<u8>("prefix header");
   if (low >= bits) throw Error(ErrorKind::corrupt, "prefix header: more uncoded bits than a symbol has");
   const u8 offset = in.read<u8>("prefix header");
-  if (offset >> bits != 0) throw Error(ErrorKind::corrupt, "prefix header: offset out of range");
-  header.layout = {count, bits, low, offset, read_log2_chunk(in)};
-  header.code = read_pair_code(in, bits - low);
+  if (offset >> bits != 0 || offset % (1 << low) != 0)
+    throw Error(ErrorKind::corrupt, "prefix header: offset out of range");
+  const int window = in.read<u8>("prefix header");
+  if (window < 1 || window > bits - low) throw Error(ErrorKind::corrupt, "prefix header: window out of range");
+  header.layout = {count, bits, low, offset, read_log2_chunk(in), window};
+  header.code = read_pair_code(in, window);
   return header;
 }
 

@@ -24,10 +24,11 @@ u8 step(u32& x, std::size_t context, const RansDecodeTables& tables) noexcept {
 
 template <bool kFused>
 bool decode(LaneDecoder& stream, std::size_t lanes, const RansDecodeTables& tables) noexcept {
-  for (std::size_t lane = 0; stream.left > 0; lane = lane + 1 == lanes ? 0 : lane + 1) {
-    u32& x = stream.x[lane];
-    *stream.out++ = step<kFused>(x, stream.contexts ? *stream.contexts++ : 0, tables);
-    --stream.left;
+  const std::size_t blocked = blocked_symbols(stream.left, static_cast<int>(lanes)), left = stream.left;
+  for (std::size_t i = 0; i < left; ++i) {
+    const std::size_t in_block = i % kBlockSymbols, at = i < blocked ? i - in_block + place_in_block(in_block, 1) : i;
+    u32& x = stream.x[i % lanes];
+    stream.out[at] = step<kFused>(x, stream.contexts ? stream.contexts[at] : 0, tables);
     if (x >= kLaneLow) continue;
     if (stream.end - stream.next < 2) return false;
     u16 word;
@@ -35,6 +36,9 @@ bool decode(LaneDecoder& stream, std::size_t lanes, const RansDecodeTables& tabl
     stream.next += 2;
     x = x << 16 | word;
   }
+  stream.out += left;
+  if (stream.contexts) stream.contexts += left;
+  stream.left = 0;
   return true;
 }
 
@@ -71,13 +75,14 @@ RansDecodeTables::RansDecodeTables(std::span<const FrequencyTable> contexts) : p
   }
 }
 
-std::size_t rans_encode(const u8* symbols, const u8* contexts, std::size_t count, const RansEncodeTables& tables,
-                        int lanes, LaneStates& states, u16* words_end) noexcept {
+std::size_t rans_encode(const u8* symbols, const u8* contexts, std::size_t count, std::size_t blocked,
+                        const RansEncodeTables& tables, int lanes, LaneStates& states, u16* words_end) noexcept {
   const int p = tables.precision;
   const auto width = static_cast<std::size_t>(lanes);
   std::size_t words = 0;
   for (std::size_t i = count; i-- > 0;) {
-    const auto& entry = tables.entries[(contexts ? std::size_t{contexts[i]} << 8 : 0) | symbols[i]];
+    const std::size_t in_block = i % kBlockSymbols, at = i < blocked ? i - in_block + place_in_block(in_block, 1) : i;
+    const auto& entry = tables.entries[(contexts ? std::size_t{contexts[at]} << 8 : 0) | symbols[at]];
     const u32 f = u32{entry.frequency} + 1;
     u32 x = states[i % width];
     // Whether a word leaves is random: no branch on it.

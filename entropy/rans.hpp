@@ -2,7 +2,7 @@
 // and a look-up. The step on a lane's state (lanes.hpp), p being the tables' precision:
 //   encode: if x ≥ f·2^(32−p): put the low word, x >>= 16;  x = ⌊x / f⌋·2^p + start + x mod f
 //   decode: slot = x mod 2^p, s = symbol of slot;  x = f·⌊x / 2^p⌋ + slot − start;  then the lane refills
-// Symbol i is coded by lane i mod lanes (compare Giesen, "Interleaved entropy coders", 2014).
+// Coding position i is lane i mod lanes's (compare Giesen, "Interleaved entropy coders", 2014).
 #pragma once
 
 #include <span>
@@ -39,13 +39,14 @@ struct RansDecodeTables {
   bool fused() const noexcept { return precision <= kFusedPrecision; }
 };
 
-// Encodes symbols[0, count) under contexts[i] (or context 0 where null). Words go backwards from words_end, at most one
+// Encodes symbols[0, count), of which the first `blocked` stand in blocks, under contexts[i] (or context 0 where null).
+// Words go backwards from words_end, at most one
 // a symbol; returns how many. `states` holds the first states and receives the last. With words_end null nothing is
 // written: a dry run that counts. Every symbol must have a frequency in its table.
-std::size_t rans_encode(const u8* symbols, const u8* contexts, std::size_t count, const RansEncodeTables& tables,
-                        int lanes, LaneStates& states, u16* words_end) noexcept;
+std::size_t rans_encode(const u8* symbols, const u8* contexts, std::size_t count, std::size_t blocked,
+                        const RansEncodeTables& tables, int lanes, LaneStates& states, u16* words_end) noexcept;
 
-// Finishes a stream of `lanes` lanes from wherever it stands, at a round's beginning. False if words run out.
+// Finishes a stream of `lanes` lanes from wherever it stands, at a block's beginning. False if words run out.
 bool rans_decode(LaneDecoder& stream, int lanes, const RansDecodeTables& tables) noexcept;
 
 }  // namespace wcodec

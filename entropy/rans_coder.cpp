@@ -39,6 +39,7 @@ constexpr OptionInfo kOptions[] = {
      "what is cheapest for each plane"},
     {"contexts", "32", "2...64", "most contexts for tables keyed on something; fewer are kept where they do not pay"},
     {"precision", "14", "8...15", "frequencies are multiples of 2^-precision"},
+    {"low", "0", "0...7", "low bits of a symbol that stay uncoded, at least one is coded: less work, for GPUs"},
     kChunkOption};
 
 CoderOptions prepare(const Spec& spec) {
@@ -53,6 +54,7 @@ CoderOptions prepare(const Spec& spec) {
   if (tables == "best") out.tables = kBest;
   out.contexts = static_cast<int>(options.integer("contexts", 2, kMaxContexts));
   out.precision = static_cast<int>(options.integer("precision", kMinPrecision, kMaxPrecision));
+  out.low_bits = static_cast<int>(options.integer("low", 0, 7));
   out.log2_chunk = read_chunk_option(options);
   return out;
 }
@@ -79,74 +81,82 @@ std::vector<FrequencyTable> write_tables(std::span<const std::array<u32, 256>> c
   return tables;
 }
 
-void encode_stream(std::span<const u8> symbols, const u8* contexts, const std::vector<FrequencyTable>& tables, int bits,
-                   int log2_chunk, LedgerWriter& out) {
-  if (std::all_of(tables.begin(), tables.end(), is_constant)) return;
+// Bits of a symbol, uncoded ones of these.
+struct Width {
+  int bits, low;
+  int high() const noexcept { return bits - low; }
+};
+
+void encode_stream(std::span<const u8> symbols, const u8* contexts, const std::vector<FrequencyTable>& tables,
+                   Width width, int log2_chunk, LedgerWriter& out, bool in_rounds = false) {
+  if (width.low == 0 && std::all_of(tables.begin(), tables.end(), is_constant)) return;
   const RansEncodeTables encoder(tables);
-  encode_chunks(symbols, contexts, {symbols.size(), bits, 0, 0, log2_chunk}, StreamEncoder(encoder), out);
+  encode_chunks(symbols, contexts, {symbols.size(), width.bits, width.low, 0, log2_chunk, 0, in_rounds},
+                StreamEncoder(encoder), out);
 }
 
-void encode_by_tile(const CoderInput& input, int precision, LedgerWriter& out) {
+void encode_by_tile(const CoderInput& input, int precision, Width width, LedgerWriter& out) {
   const TileGrid& grid = input.geometry.grid;
   for (i64 tile = 0; tile < grid.tiles(); ++tile) {
     const auto symbols = input.residuals.subspan(static_cast<std::size_t>(grid.offset(tile)),
                                                  static_cast<std::size_t>(grid.tile_rows(tile) * grid.tile_cols(tile)));
     std::array<u32, 256> counts{};
-    for (const u8 symbol : symbols) ++counts[symbol];
-    encode_stream(symbols, nullptr, write_tables({&counts, 1}, input.geometry.bits, precision, out),
-                  input.geometry.bits, kOneChunk, out);
+    for (const u8 symbol : symbols) ++counts[symbol >> width.low];
+    encode_stream(symbols, nullptr, write_tables({&counts, 1}, width.high(), precision, out), width, kOneChunk, out);
   }
 }
 
 int choose_chunk(std::span<const std::array<u32, 256>> counts, const std::vector<FrequencyTable>& tables, u64 count,
-                 int bits, const CoderOptions& options) {
+                 Width width, const CoderOptions& options) {
   double implied = 0;
   for (std::size_t k = 0; k < counts.size(); ++k)
-    implied += implied_bits(std::span(counts[k]).first(std::size_t{1} << bits), tables[k]);
-  return choose_log2_chunk(options.log2_chunk, implied / static_cast<double>(count));
+    implied += implied_bits(std::span(counts[k]).first(std::size_t{1} << width.high()), tables[k]);
+  return choose_log2_chunk(options.log2_chunk, width.low + implied / static_cast<double>(count));
 }
 
 // One table for each of `count` contexts; of_symbol is empty for one.
 void encode_by_context(const CoderInput& input, int count, const std::vector<u8>& of_symbol,
-                       const CoderOptions& options, LedgerWriter& out) {
-  const int bits = input.geometry.bits;
+                       const CoderOptions& options, Width width, LedgerWriter& out, bool in_rounds = false) {
   std::vector<std::array<u32, 256>> counts(static_cast<std::size_t>(count));
   if (of_symbol.empty()) {
-    for (const u8 symbol : input.residuals) ++counts[0][symbol];
+    for (const u8 symbol : input.residuals) ++counts[0][symbol >> width.low];
   } else {
-    for (std::size_t i = 0; i < input.residuals.size(); ++i) ++counts[of_symbol[i]][input.residuals[i]];
+    for (std::size_t i = 0; i < input.residuals.size(); ++i) ++counts[of_symbol[i]][input.residuals[i] >> width.low];
   }
-  const std::vector<FrequencyTable> tables = write_tables(counts, bits, options.precision, out);
-  const int log2_chunk = choose_chunk(counts, tables, input.residuals.size(), bits, options);
+  const std::vector<FrequencyTable> tables = write_tables(counts, width.high(), options.precision, out);
+  const int log2_chunk = choose_chunk(counts, tables, input.residuals.size(), width, options);
   out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
-  encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(), tables, bits, log2_chunk, out);
+  encode_stream(input.residuals, of_symbol.empty() ? nullptr : of_symbol.data(), tables, width, log2_chunk, out,
+                in_rounds);
 }
 
-void encode_by_scale(ContextKey key, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
+void encode_by_scale(ContextKey key, const CoderInput& input, const CoderOptions& options, Width width,
+                     LedgerWriter& out) {
   const TileGrid& grid = input.geometry.grid;
   const ScaleContexts contexts = choose_scale_contexts(key, options.contexts, grid, input.symbols, input.zero,
                                                        input.log_scale, input.residuals, input.geometry.bits);
   write_scale_contexts(contexts, out);
   encode_by_context(input, contexts.count, contexts.count > 1 ? contexts.expand(grid) : std::vector<u8>(), options,
-                    out);
+                    width, out);
 }
 
-void encode_by_exponent(const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
+void encode_by_exponent(const CoderInput& input, const CoderOptions& options, Width width, LedgerWriter& out) {
   const auto& [grid, bits, first_plane, bands] = input.geometry;
   const ExponentContexts contexts =
       choose_exponent_contexts(options.contexts, grid, first_plane, input.residuals, bits);
   write_exponent_contexts(contexts, out);
   encode_by_context(input, contexts.count, contexts.count > 1 ? contexts.expand(grid, first_plane) : std::vector<u8>(),
-                    options, out);
+                    options, width, out);
 }
 
-void encode_by_place(PlaceKey key, const CoderInput& input, const CoderOptions& options, LedgerWriter& out) {
+void encode_by_place(PlaceKey key, const CoderInput& input, const CoderOptions& options, Width width,
+                     LedgerWriter& out) {
   const auto& [grid, bits, first_plane, bands] = input.geometry;
   const ClassContexts contexts = choose_place_contexts(key, options.contexts, grid, bands, input.residuals, bits);
   write_class_contexts(contexts, out);
   encode_by_context(input, contexts.count,
                     contexts.count > 1 ? expand_place_contexts(contexts, key, grid, bands) : std::vector<u8>(), options,
-                    out);
+                    width, out);
 }
 
 // Neighbours are of the same chunk, so chunks are cut first: by what one table would cost.
@@ -170,34 +180,37 @@ void encode_by_neighbours(const CoderInput& input, CoderOptions options, LedgerW
   } else {
     for (u8& context : of_symbol) context = contexts.classes.context_of[context];
   }
-  encode_by_context(input, contexts.classes.count, of_symbol, options, out);
+  encode_by_context(input, contexts.classes.count, of_symbol, options, {bits, 0}, out, contexts.classes.count > 1);
 }
 
 LedgerWriter encode_as(u8 tables, const CoderInput& input, const CoderOptions& options, bool dry) {
   LedgerWriter out(dry);
   out.write(LedgerEntry::header, tables);
-  out.write(LedgerEntry::header, static_cast<u8>(options.precision));
+  // Neighbours' magnitudes need all of their bits.
+  const int low = tables == kNeighbours ? 0 : std::min(options.low_bits, input.geometry.bits - 1);
+  const Width width{input.geometry.bits, low};
+  out.write(LedgerEntry::header, static_cast<u8>(options.precision | low << 4));
   switch (tables) {
     case kPerTile:
-      encode_by_tile(input, options.precision, out);
+      encode_by_tile(input, options.precision, width, out);
       break;
     case kPerTensor:
-      encode_by_context(input, 1, {}, options, out);
+      encode_by_context(input, 1, {}, options, width, out);
       break;
     case kExponent:
-      encode_by_exponent(input, options, out);
+      encode_by_exponent(input, options, width, out);
       break;
     case kPosition:
-      encode_by_place(PlaceKey::in_tile, input, options, out);
+      encode_by_place(PlaceKey::in_tile, input, options, width, out);
       break;
     case kBand:
-      encode_by_place(PlaceKey::band, input, options, out);
+      encode_by_place(PlaceKey::band, input, options, width, out);
       break;
     case kNeighbours:
       encode_by_neighbours(input, options, out);
       break;
     default:
-      encode_by_scale(context_key(tables), input, options, out);
+      encode_by_scale(context_key(tables), input, options, width, out);
   }
   return out;
 }
@@ -246,13 +259,13 @@ std::optional<std::array<u8, kMaxContexts>> constant_symbols(const std::vector<F
   return only;
 }
 
-void decode_stream(ByteReader& in, const u8* contexts, const std::vector<FrequencyTable>& tables, int bits,
+void decode_stream(ByteReader& in, const u8* contexts, const std::vector<FrequencyTable>& tables, Width width,
                    int log2_chunk, MutBytes symbols) {
-  if (const auto only = constant_symbols(tables)) {
+  if (const auto only = width.low == 0 ? constant_symbols(tables) : std::nullopt) {
     for (std::size_t i = 0; i < symbols.size(); ++i) symbols[i] = (*only)[contexts ? contexts[i] : 0];
     return;
   }
-  const StreamLayout layout{symbols.size(), bits, 0, 0, log2_chunk};
+  const StreamLayout layout{symbols.size(), width.bits, width.low, 0, log2_chunk};
   const ChunkIndex index = read_chunk_index(in, layout);
   const RansDecodeTables decoder(tables);
   decode_chunks(index, layout, 0, layout.chunks(), contexts, StreamDecoder(decoder), symbols.data());
@@ -262,8 +275,8 @@ void decode_by_neighbours(ByteReader& in, int bits, int precision, MutBytes symb
   const NeighbourContexts contexts = read_neighbour_contexts(in);
   const std::vector<FrequencyTable> tables = read_tables(in, contexts.classes.count, bits, precision);
   const int log2_chunk = read_log2_chunk(in);
-  if (contexts.classes.count == 1) return decode_stream(in, nullptr, tables, bits, log2_chunk, symbols);
-  const StreamLayout layout{symbols.size(), bits, 0, 0, log2_chunk};
+  if (contexts.classes.count == 1) return decode_stream(in, nullptr, tables, {bits, 0}, log2_chunk, symbols);
+  const StreamLayout layout{symbols.size(), bits, 0, 0, log2_chunk, 0, true};
   if (const auto only = constant_symbols(tables)) return fill_neighbour_chunks(layout, contexts, *only, symbols.data());
   const ChunkIndex index = read_chunk_index(in, layout);
   const RansDecodeTables decoder(tables);
@@ -272,28 +285,31 @@ void decode_by_neighbours(ByteReader& in, int bits, int precision, MutBytes symb
 
 struct Kind {
   u8 tables;
-  int precision;  // unless stored raw
+  int precision;  // unless stored raw, as what follows
+  Width width;
 };
 
-Kind read_kind(ByteReader& in) {
+Kind read_kind(ByteReader& in, int bits) {
   const u8 tables = in.read<u8>("rANS header");
-  if (tables == kStoredRaw) return {tables, 0};
+  if (tables == kStoredRaw) return {tables, 0, {bits, 0}};
   if (tables > kNeighbours) throw Error(ErrorKind::corrupt, "rANS header: unknown kind of tables");
-  const int precision = in.read<u8>("rANS header");
-  if (precision < kMinPrecision || precision > kMaxPrecision)
-    throw Error(ErrorKind::corrupt, "rANS header: precision out of range");
-  return {tables, precision};
+  const u8 both = in.read<u8>("rANS header");
+  const int precision = both & 15, low = both >> 4;
+  if (precision < kMinPrecision) throw Error(ErrorKind::corrupt, "rANS header: precision out of range");
+  if (low >= bits || (low > 0 && tables == kNeighbours))
+    throw Error(ErrorKind::corrupt, "rANS header: more uncoded bits than there can be");
+  return {tables, precision, {bits, low}};
 }
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
   if (residuals.empty()) return;
-  const auto [tables, precision] = read_kind(in);
+  const auto [tables, precision, width] = read_kind(in, geometry.bits);
   if (tables == kStoredRaw) return read_raw(in, geometry, residuals);
   const TileGrid& grid = geometry.grid;
   if (tables == kPerTile) {
     for (i64 tile = 0; tile < grid.tiles(); ++tile) {
       const auto size = static_cast<std::size_t>(grid.tile_rows(tile) * grid.tile_cols(tile));
-      decode_stream(in, nullptr, read_tables(in, 1, geometry.bits, precision), geometry.bits, kOneChunk,
+      decode_stream(in, nullptr, read_tables(in, 1, width.high(), precision), width, kOneChunk,
                     residuals.subspan(static_cast<std::size_t>(grid.offset(tile)), size));
     }
     return;
@@ -318,37 +334,39 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
     count = contexts.count;
     if (count > 1) of_symbol = contexts.expand(grid);
   }
-  const std::vector<FrequencyTable> shared = read_tables(in, count, geometry.bits, precision);
+  const std::vector<FrequencyTable> shared = read_tables(in, count, width.high(), precision);
   const int log2_chunk = read_log2_chunk(in);
-  decode_stream(in, of_symbol.empty() ? nullptr : of_symbol.data(), shared, geometry.bits, log2_chunk, residuals);
+  decode_stream(in, of_symbol.empty() ? nullptr : of_symbol.data(), shared, width, log2_chunk, residuals);
 }
 
 }  // namespace
 
-std::optional<RansHeader> read_rans_header(ByteReader& in, int bits) {
-  const auto [tables, precision] = read_kind(in);
+std::optional<RansHeader> read_rans_header(ByteReader& in, int bits, u64 count) {
+  const auto [tables, precision, width] = read_kind(in, bits);
   RansHeader header;
   header.is_stored = tables == kStoredRaw;
   if (header.is_stored) return header;
   if (tables != kPerTensor) return std::nullopt;
-  header.table = read_tables(in, 1, bits, precision)[0];
-  header.is_constant = is_constant(header.table);
-  header.log2_chunk = read_log2_chunk(in);
+  header.table = read_tables(in, 1, width.high(), precision)[0];
+  header.is_constant = width.low == 0 && is_constant(header.table);
+  header.layout = {count, bits, width.low, 0, read_log2_chunk(in)};
   return header;
 }
 
 RansHeader write_rans_header(std::span<const u32> counts, u64 count, const CoderOptions& options, LedgerWriter& out) {
-  std::array<u32, 256> padded{};
-  std::copy(counts.begin(), counts.end(), padded.begin());
   const int bits = static_cast<int>(std::bit_width(counts.size() - 1));
+  const Width width{bits, std::min(options.low_bits, bits - 1)};
+  std::array<u32, 256> high{};
+  for (std::size_t s = 0; s < counts.size(); ++s) high[s >> width.low] += counts[s];
   out.write(LedgerEntry::header, u8{kPerTensor});
-  out.write(LedgerEntry::header, static_cast<u8>(options.precision));
-  const std::vector<FrequencyTable> tables = write_tables({&padded, 1}, bits, options.precision, out);
+  out.write(LedgerEntry::header, static_cast<u8>(options.precision | width.low << 4));
+  const std::vector<FrequencyTable> tables = write_tables({&high, 1}, width.high(), options.precision, out);
   RansHeader header;
   header.table = tables[0];
-  header.is_constant = is_constant(header.table);
-  header.log2_chunk = choose_chunk({&padded, 1}, tables, count, bits, options);
-  out.write(LedgerEntry::header, static_cast<u8>(header.log2_chunk));
+  header.is_constant = width.low == 0 && is_constant(header.table);
+  const int log2_chunk = choose_chunk({&high, 1}, tables, count, width, options);
+  header.layout = {count, bits, width.low, 0, log2_chunk};
+  out.write(LedgerEntry::header, static_cast<u8>(log2_chunk));
   return header;
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 
+#include "entropy/chunked_stream.hpp"
 #include "entropy/entropy_coder.hpp"
 #include "entropy/frequency_table.hpp"
 
@@ -16,10 +17,11 @@ extern const EntropyCoder kRansCoder;
 struct RansHeader {
   bool is_stored = false, is_constant = false;
   FrequencyTable table;
-  int log2_chunk = 0;
+  StreamLayout layout{};
 };
-// Nothing where a plane has several tables. Throws Error{corrupt | truncated} as decoding does.
-std::optional<RansHeader> read_rans_header(ByteReader& in, int bits);
+// Of a plane of `count` ≥ 1 symbols; nothing where it has several tables. Throws Error{corrupt | truncated} as decoding
+// does.
+std::optional<RansHeader> read_rans_header(ByteReader& in, int bits, u64 count);
 
 // What the encoder writes before the index and the chunks of a plane with one table, for symbols counted by `counts`
 // (2^bits of them, sum `count` ≥ 1; a count is taken modulo 2^32).

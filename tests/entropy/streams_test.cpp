@@ -117,19 +117,42 @@ TEST(Lanes, StatesAndSeedsComeBack) {
   }
 }
 
-TEST(LowBits, JoinIsTheInverseOfSplit) {
+TEST(LowBits, JoinIsTheInverseOfSplitRangeByRange) {
   for (int bits = 2; bits <= 8; ++bits) {
     for (int low = 0; low < bits; ++low) {
-      for (const std::size_t count : {1u, 7u, 8u, 9u, 63u, 64u, 65u, 1000u}) {
+      for (const std::size_t count : {1u, 7u, 31u, 32u, 33u, 63u, 64u, 65u, 1000u}) {
         const auto symbols = gaussian(count, bits, 40, count);
-        const auto offset = static_cast<u8>((37 * low) & ((1 << bits) - 1));
-        std::vector<u8> high(count), packed(low_bytes(count, low) + 8, 0xEE);
-        split_low_bits(symbols.data(), count, bits, low, offset, high.data(), packed.data());
+        const auto offset = static_cast<u8>((37 << low) & ((1 << bits) - 1));
+        std::vector<u8> high(count), packed(low_bytes(count, low), 0xEE);
+        const std::size_t cut = count / 2 / kLowAlignment * kLowAlignment;
+        for (const LowRange& range : {LowRange{0, cut, count}, LowRange{cut, count - cut, count}}) {
+          split_low_bits(symbols.data() + range.first, range, bits, low, offset, high.data() + range.first,
+                         packed.data());
+        }
         for (const u8 h : high) ASSERT_LT(h, 1 << (bits - low));
-        packed.resize(low_bytes(count, low));
-        packed.shrink_to_fit();
-        ASSERT_TRUE(join_low_bits(high.data(), count, bits, low, offset, packed.data()));
+        // By definition (docs/format.md).
+        std::size_t begin = 0;
+        for (const int width : {4, 2, 1}) {
+          if ((low & width) == 0) continue;
+          const std::size_t a_word = 32 / static_cast<std::size_t>(width);
+          const int shift = width == 4 ? 0 : width == 2 ? low & 4 : low & 6;
+          for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t inside = i % a_word, byte = begin + i / a_word * 4 + inside % 4;
+            const u32 u = (symbols[i] + offset) & ((1u << bits) - 1);
+            ASSERT_EQ(u32{packed[byte]} >> inside / 4 * static_cast<std::size_t>(width) & ((1u << width) - 1),
+                      u >> shift & ((1u << width) - 1))
+                << bits << " " << low << " " << count << " " << i;
+          }
+          begin += (count + a_word - 1) / a_word * 4;
+        }
+        ASSERT_EQ(begin, packed.size());
+        for (const LowRange& range : {LowRange{0, cut, count}, LowRange{cut, count - cut, count}})
+          ASSERT_TRUE(join_low_bits(high.data() + range.first, range, bits, low, offset, packed.data()));
         ASSERT_EQ(high, symbols) << bits << " " << low << " " << count;
+        if (low > 0 && count % (32 / static_cast<std::size_t>(low & -low)) != 0) {
+          packed.back() |= 0x80;
+          EXPECT_FALSE(join_low_bits(high.data() + cut, {cut, count - cut, count}, bits, low, offset, packed.data()));
+        }
       }
     }
   }
@@ -162,6 +185,42 @@ TEST(Streams, KernelsAgreeWithTheScalarStep) {
             ASSERT_EQ(decode_with(codes, pairs, layout, coded.bytes), codes.symbols)
                 << count << " " << bits << " " << sigma << " " << variant;
           }
+        }
+      }
+    }
+  }
+}
+
+// Uncoded bits, and windows that leave no room above the high parts, on every kernel.
+TEST(Streams, CodeHighPartsBesideUncodedBits) {
+  for (const LaneKernels& kernels : all_lane_kernels()) {
+    const ForcedKernels forced(kernels.name);
+    for (const std::size_t count : {5u, 700u, 3000u, 10241u}) {
+      for (const int low : {1, 2, 3, 4, 5, 6, 7}) {
+        for (const bool pairs : {false, true}) {
+          if (pairs && low == 7) continue;  // one bit has nothing to pair
+          // Symbols from 64 to 95 after the offset: high parts fit five bits less `low`, and one bit at least.
+          std::vector<u8> symbols = gaussian(count, 5, 6, count);
+          const auto offset = static_cast<u8>(3 << low);
+          for (u8& s : symbols) s = static_cast<u8>(s - offset);
+          const int window = std::max(5 - low, 1);
+          Codes codes(count, window, 0.5, 1, 12);
+          std::vector<u8> high = symbols;
+          for (u8& s : high) s = static_cast<u8>(s + offset) >> low;
+          std::vector<u32> counts(std::size_t{1} << window, 1);
+          std::vector<u64> pair_counts(counts.size(), 1);
+          for (const u8 s : high) {
+            ++counts[s];
+            ++pair_counts[s];
+          }
+          BitWriter unused;
+          codes.symbols = symbols;
+          codes.tables = {write_table(counts, 12, unused)};
+          codes.pair_code = choose_pair_code(pair_counts, window);
+          const StreamLayout layout{count, 8, low, offset, 12, window};
+          const Coded coded = encode_with(codes, pairs, layout);
+          ASSERT_EQ(decode_with(codes, pairs, layout, coded.bytes), symbols)
+              << kernels.name << " " << count << " " << low << " " << pairs;
         }
       }
     }

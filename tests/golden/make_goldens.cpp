@@ -19,7 +19,9 @@ constexpr const char* kCoders[] = {"raw",
                                    "rans:tables=exponent,contexts=8",
                                    "rans:tables=best",
                                    "prefix",
-                                   "prefix:low=2"};
+                                   "prefix:low=2",
+                                   "prefix:low=3",
+                                   "rans:precision=11,low=3"};
 constexpr DType kTypes[] = {DType::int4, DType::uint4, DType::int8, DType::uint8, DType::int16, DType::f8_e4m3,
                             DType::f16,  DType::bf16,  DType::f32,  DType::f64,   DType::int6};
 constexpr const char* kModes[] = {

@@ -110,8 +110,10 @@ def read_chunk(reader: Reader, count: int, bits: int, frequencies: list[int], pr
     slots = 16 // bits if lanes == 32 else 0
     of_slot = [s for s, f in enumerate(frequencies) for _ in range(f)]
     starts = [sum(frequencies[:s]) for s in range(len(frequencies))]
-    symbols = []
-    for i in range(count - 32 * slots):
+    coded = count - 32 * slots
+    blocked = coded // 256 * 256 if lanes == 32 else 0
+    symbols = [0] * coded
+    for i in range(coded):
         x = states[i % lanes]
         slot = x % (1 << precision)
         s = of_slot[slot]
@@ -119,7 +121,8 @@ def read_chunk(reader: Reader, count: int, bits: int, frequencies: list[int], pr
         if x < 1 << 16:
             x = x << 16 | struct.unpack("<H", reader.take(2))[0]
         states[i % lanes] = x
-        symbols.append(s)
+        # In a block lane l has the symbols from 8l on.
+        symbols[i // 256 * 256 + i % 32 * 8 + i % 256 // 32 if i < blocked else i] = s
     assert all(x >> slots * bits == (1 << 16) >> slots * bits for x in states)
     return symbols + [x >> slot * bits & (1 << bits) - 1 for slot in range(slots) for x in states]
 
@@ -166,6 +169,7 @@ def read_residuals(reader: Reader, coder: int, count: int, bits: int) -> list[in
         tables = reader.u8()
         if tables == 1:
             precision = reader.u8()
+            assert precision < 16, "the oracle leaves no bits uncoded"
             table = read_table(reader, bits, precision)
             return read_stream(reader, count, bits, table, precision, reader.u8())
         assert tables == 0

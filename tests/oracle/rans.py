@@ -53,10 +53,20 @@ def state_bytes(states: np.ndarray) -> bytes:
     return pack(np.array(extra), 4) + low + rest.to_bytes()
 
 
+def in_coding_order(symbols: np.ndarray, coded: int, lanes: int) -> np.ndarray:
+    """Symbols of a chunk as rounds take them: in whole blocks of the ``coded`` ones lane l has the eight from 8l on."""
+    if lanes < 32:
+        return symbols
+    blocked = coded // 256 * 256
+    blocks = symbols[:blocked].reshape(-1, 32, 8).transpose(0, 2, 1)
+    return np.concatenate([blocks.ravel(), symbols[blocked:]])
+
+
 def encode_side_by_side(chunks: list[tuple[Job, np.ndarray]], precision: int) -> list[tuple[bytes, bytes]]:
     """States and words of chunks of one length and width: each with the job whose table it has."""
     n, bits = chunks[0][1].size, chunks[0][0].bits
     lanes = lane_count(n)
+    chunks = [(job, in_coding_order(symbols, n - 32 * (16 // bits), lanes)) for job, symbols in chunks]
     x = np.full((len(chunks), lanes), LOW)
     main = n
     if lanes == 32:
