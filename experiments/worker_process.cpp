@@ -98,8 +98,9 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& command) {
 }
 
 WorkerProcess::~WorkerProcess() {
+  ::close(input_);  // one that waits for work leaves by itself
   end();
-  for (const int descriptor : {input_, results_, messages_}) ::close(descriptor);
+  for (const int descriptor : {results_, messages_}) ::close(descriptor);
 }
 
 bool WorkerProcess::write_line(const std::string& line) {
