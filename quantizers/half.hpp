@@ -8,24 +8,25 @@
 
 namespace wcodec {
 
-inline u16 float_to_bf16(float value) noexcept {
+WC_HD constexpr u16 float_to_bf16(float value) noexcept {
   const u32 bits = std::bit_cast<u32>(value);
-  if (std::isnan(value)) return static_cast<u16>(bits >> 16 | 0x40);
+  if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<u16>(bits >> 16 | 0x40);  // NaN
   return static_cast<u16>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 inline float bf16_to_float(u16 half) noexcept { return std::bit_cast<float>(u32{half} << 16); }
 
-inline u16 float_to_f16(float value) noexcept {
-  const u16 sign = static_cast<u16>(std::bit_cast<u32>(value) >> 16 & 0x8000);
-  const float magnitude = std::fabs(value);
-  if (std::isnan(value)) return static_cast<u16>(sign | 0x7e00);
-  if (magnitude >= 65520.0f) return static_cast<u16>(sign | 0x7c00);
-  if (magnitude < 0x1p-14f) {
-    // Subnormal: a count of units of 2^-24 (it may round up into the first normal, which has that very spelling).
-    return static_cast<u16>(sign | static_cast<u16>(std::nearbyint(magnitude * 0x1p24f)));
+WC_HD constexpr u16 float_to_f16(float value) noexcept {
+  const u32 bits = std::bit_cast<u32>(value), magnitude = bits & 0x7fffffff;
+  const u16 sign = static_cast<u16>(bits >> 16 & 0x8000);
+  if (magnitude > 0x7f800000) return static_cast<u16>(sign | 0x7e00);
+  if (magnitude >= 0x477ff000) return static_cast<u16>(sign | 0x7c00);  // 65520, half-way to 2^16
+  if (magnitude < 0x38800000) {
+    // Below 2^-14, subnormal: a count of units of 2^-24, which is the unit of floats from 0.5 to 1. (It may round up
+    // into the first normal, which has that very spelling.)
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<u16>(sign | (std::bit_cast<u32>(shifted) - 0x3f000000));
   }
-  const u32 bits = std::bit_cast<u32>(magnitude);
-  const u32 rounded = bits + 0xfff + (bits >> 13 & 1);
+  const u32 rounded = magnitude + 0xfff + (magnitude >> 13 & 1);
   return static_cast<u16>(sign | static_cast<u16>((rounded - (112u << 23)) >> 13));
 }
 inline float f16_to_float(u16 half) noexcept {
