@@ -6,7 +6,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "codec/gpu_reconstruct.hpp"
 #include "core/error.hpp"
+#include "entropy/bit_plane_decode.cuh"
 #include "entropy/lane_decode.cuh"
 
 namespace wcodec {
@@ -124,7 +126,28 @@ u32 simple_blocks(u64 count) {
       std::min<u64>((count + kSimpleThreads - 1) / kSimpleThreads, static_cast<u64>(multiprocessors()) * 8));
 }
 
-void decode(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+// The passes of a plane of bit planes; each reads what the one before has written.
+void decode_bit_planes(const GpuPlan& plan, std::size_t p, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+  const GpuStream& stream = plan.streams[p];
+  std::size_t first = 0;
+  for (std::size_t before = 0; before < p; ++before) first += plan.streams[before].passes;
+  for (u16 k = 0; k < stream.passes; ++k) {
+    const BitPass pass{plan.bit_planes[first + k],         stream.count,          stream.size, stream.map, stream.bits,
+                       static_cast<u16>(stream.order + k), k + 1 == stream.passes};
+    if (pass.plane.kind == GpuBitPlane::Kind::coded) {
+      const u64 chunks = (stream.count + (u64{1} << pass.plane.log2_chunk) - 1) >> pass.plane.log2_chunk;
+      const u64 blocks = std::min<u64>((chunks + kBitWarps - 1) / kBitWarps, static_cast<u64>(multiprocessors()) * 8);
+      decode_bit_plane<<<static_cast<u32>(blocks), kBitThreads, 0, queue>>>(pass, image, out, status);
+    } else {
+      add_known_bits<<<simple_blocks(stream.count), kBitThreads, 0, queue>>>(pass, image, out);
+    }
+    check(cudaGetLastError());
+  }
+}
+
+// One plane's symbols, a byte each in coding order.
+void decode(const GpuPlan& plan, std::size_t p, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+  const GpuStream& stream = plan.streams[p];
   if (stream.count == 0) return;
   switch (stream.code) {
     case GpuCode::stored:
@@ -136,6 +159,8 @@ void decode(const GpuStream& stream, const u8* image, u8* out, u64* status, cuda
       return decode_lanes<PairSteps>(stream, image, out, status, queue);
     case GpuCode::rans:
       return decode_lanes<RansSteps>(stream, image, out, status, queue);
+    case GpuCode::bit_planes:
+      return decode_bit_planes(plan, p, image, out, status, queue);
     case GpuCode::wide_rans:
       return decode_lanes<WideRansSteps>(stream, image, out, status, queue);
   }
@@ -150,14 +175,25 @@ std::string why_no_gpu() {
   return count == 0 ? "no GPU" : "";
 }
 
+void gpu_decode_symbols(const GpuPlan& plan, const u8* image, u8* out, u64* status, CUstream_st* stream) {
+  decode(plan, 0, image, out, status, stream);
+}
+
 void gpu_decode(const GpuPlan& plan, const u8* image, u8* words, u8* scratch, u64* status, CUstream_st* stream) {
-  if (plan.streams.size() == 1 || plan.is_joined) return decode(plan.streams[0], image, words, status, stream);
-  const u64 a_plane = plan.scratch_size() / plan.streams.size();
+  const bool is_one_plane = plan.streams.size() == 1 || plan.is_joined, is_tiled = !plan.tiles.empty();
+  u8* const planes = is_tiled ? scratch + plan.plane_bytes() : scratch;
+  u32* const places = reinterpret_cast<u32*>(scratch + plan.plane_bytes() * plan.scratch_planes());
+  const auto decode_plane = [&](std::size_t p, u8* out) {
+    decode(plan, p, image, is_tiled ? scratch : out, status, stream);
+    if (is_tiled) gpu_reconstruct(plan.tiles[p], image, scratch, out, places, status, stream);
+  };
+  if (is_one_plane) return decode_plane(0, words);
   Joined from{plan.format, plan.weights(), static_cast<int>(plan.streams.size()), {}, {}};
   int shift = plan.format.bits;
   for (std::size_t p = 0; p < plan.streams.size(); ++p) {
-    decode(plan.streams[p], image, scratch + p * a_plane, status, stream);
-    from.plane[p] = scratch + p * a_plane;
+    u8* const plane = planes + p * plan.plane_bytes();
+    decode_plane(p, plane);
+    from.plane[p] = plane;
     from.shift[p] = shift -= plan.streams[p].bits;
   }
   if (from.count == 0) return;

@@ -20,4 +20,8 @@ std::string why_no_gpu();
 // any); whatever else follows on the stream finds all of them done. Throws Error{internal} where a launch is refused.
 void gpu_decode(const GpuPlan& plan, const u8* image, u8* words, u8* scratch, u64* status, CUstream_st* stream);
 
+// The first plane's symbols alone, a byte each in coding order: the step before tiles are restored
+// (codec/gpu_reconstruct.hpp).
+void gpu_decode_symbols(const GpuPlan& plan, const u8* image, u8* out, u64* status, CUstream_st* stream);
+
 }  // namespace wcodec

@@ -6,13 +6,17 @@
 #include <array>
 #include <cstring>
 
+#include "codec/gpu_tiles_plan.hpp"
 #include "codec/tensor_record.hpp"
+#include "entropy/bit_plane.hpp"
+#include "entropy/bitplane_coder.hpp"
 #include "entropy/bits.hpp"
 #include "entropy/low_bits.hpp"
 #include "entropy/prefix_coder.hpp"
 #include "entropy/rans.hpp"
 #include "entropy/rans_coder.hpp"
 #include "entropy/raw_coder.hpp"
+#include "quantizers/dequantize.hpp"
 
 namespace wcodec {
 namespace {
@@ -27,8 +31,14 @@ class Planner {
 
   void add_plane(const RecordHeader& header, const PlaneInfo& info, bool may_join) {
     info_ = info;
+    is_tiled_ = !header.is_plain();
     single_ = plane_layout(plan_.format).size() == 1;
     stream_ = {};
+    stream_.order = static_cast<u16>(kGpuOrders * plan_.streams.size());
+    if (is_tiled_) {
+      plan_.tiles.push_back(plan_tiles(header, info, in_, plan_.image));
+      plan_.tiles.back().order = static_cast<u16>(stream_.order + kGpuOrders - 1);
+    }
     stream_.bits = static_cast<u8>(info.bits);
     stream_.count = plan_.weights();
     const sv coder = header.coder->name;
@@ -38,23 +48,22 @@ class Planner {
       add_prefix(may_join);
     } else if (coder == "rans") {
       add_rans(may_join);
+    } else if (coder == "bitplanes") {
+      add_bit_planes();
     } else {
       unsupported("this coder");
     }
     plan_.streams.push_back(stream_);
+    if (is_tiled_) plan_escapes(plan_.tiles.back(), in_, plan_.image);
   }
 
  private:
-  u64 place(const void* data, std::size_t size) {
-    const u64 at = plan_.image.size();
-    const auto* const bytes = static_cast<const u8*>(data);
-    plan_.image.insert(plan_.image.end(), bytes, bytes + size);
-    plan_.image.resize((plan_.image.size() + kGpuAlignment - 1) / kGpuAlignment * kGpuAlignment);
-    return at;
-  }
+  u64 place(const void* data, std::size_t size) { return place_in_image(plan_.image, data, size); }
 
   // The byte that a residual stands for: of the word itself where that is all there is, otherwise the plane's symbol.
+  // In tiles it waits for what restores them.
   u8 finished(u32 residual) const {
+    if (is_tiled_) return static_cast<u8>(residual);
     const auto symbol = static_cast<u8>((residual + info_.zero) & ((1u << info_.bits) - 1));
     if (!single_) return symbol;
     u8 word;
@@ -174,10 +183,40 @@ class Planner {
     add_chunks(header->layout);
   }
 
+  void add_bit_planes() {
+    if (stream_.count == 0) return;
+    if (!read_has_bit_planes(in_)) return add_stored();
+    stream_.code = GpuCode::bit_planes;
+    set_map(0);
+    for (int known = 0; known < info_.bits; ++known) {
+      const BitPlaneHeader header = read_bit_plane_header(in_, known, stream_.count);
+      GpuBitPlane plane{};
+      plane.known = static_cast<u8>(known);
+      plane.level = static_cast<u8>(header.level);
+      std::vector<u16> zeros;
+      for (const FrequencyTable& table : header.tables) zeros.push_back(table.frequency[0]);
+      plane.table = place(zeros.data(), zeros.size() * sizeof(u16));
+      if (header.kind == BitPlaneHeader::Kind::stored) {
+        plane.kind = GpuBitPlane::Kind::stored;
+        plane.bytes = place(header.packed.data(), header.packed.size());
+      } else if (header.kind == BitPlaneHeader::Kind::constant) {
+        plane.kind = GpuBitPlane::Kind::constant;
+      } else {
+        plane.kind = GpuBitPlane::Kind::coded;
+        plane.log2_chunk = static_cast<u8>(header.layout.log2_chunk);
+        const ChunkIndex index = read_chunk_index(in_, header.layout);
+        plane.offsets = place(index.offset.data(), index.offset.size() * sizeof(u64));
+        plane.bytes = place(index.bytes.data(), index.bytes.size());
+      }
+      plan_.bit_planes.push_back(plane);
+      ++stream_.passes;
+    }
+  }
+
   GpuPlan& plan_;
   ByteReader& in_;
   PlaneInfo info_;
-  bool single_ = false;
+  bool single_ = false, is_tiled_ = false;
   GpuStream stream_;
   std::array<u8, 256> map_;
 };
@@ -189,6 +228,10 @@ GpuPlan plan_planes(ByteReader& in, const RecordHeader& header, bool may_join) {
   plan.format = header.format;
   plan.image.reserve(in.remaining() + in.remaining() / 8 + (1 << 16));
   const std::vector<PlaneInfo> layout = plane_layout(header.format);
+  if (layout.size() == 1) {
+    const std::array<float, 256> values = word_values(header.format);
+    plan.values = place_in_image(plan.image, values.data(), sizeof(values));
+  }
   Planner planner(plan, in);
   for (std::size_t p = 0; p < layout.size(); ++p) planner.add_plane(header, layout[p], may_join && p == 0);
   const Bytes scales = in.take(header.scale_bytes, "scales");
@@ -202,18 +245,25 @@ GpuPlan plan_planes(ByteReader& in, const RecordHeader& header, bool may_join) {
 
 }  // namespace
 
-u64 GpuPlan::scratch_size() const noexcept {
-  const u64 a_plane = (weights() + kGpuAlignment - 1) / kGpuAlignment * kGpuAlignment;
-  return streams.size() == 1 || is_joined ? 0 : a_plane * streams.size();
+u64 GpuPlan::plane_bytes() const noexcept { return (weights() + kGpuAlignment - 1) / kGpuAlignment * kGpuAlignment; }
+
+u64 GpuPlan::scratch_planes() const noexcept {
+  // Residuals of tiled planes share one.
+  return (streams.size() == 1 || is_joined ? 0 : streams.size()) + (tiles.empty() ? 0 : 1);
+}
+
+u64 GpuPlan::escape_bytes() const noexcept {
+  u64 most = 0;
+  for (const GpuTiles& plane : tiles) most = std::max(most, escape_scratch(plane));
+  return most;
 }
 
 GpuPlan plan_gpu_decode(Bytes record, u64 max_weights) {
   const Bytes body = checked_record_body(record);
   ByteReader in(body);
   const RecordHeader header = read_record_header(in, max_weights);
-  if (!header.is_plain()) unsupported("predicted, tiled or transformed records");
   // Tables differ between exponents that are joined and those that are not, and only what follows them decides it.
-  const bool may_join = header.format == word_format(info(DType::bf16));
+  const bool may_join = header.is_plain() && header.format == word_format(info(DType::bf16));
   if (may_join) {
     GpuPlan plan = plan_planes(in, header, true);
     if (plan.streams[0].output != GpuOutput::joined) return plan;
@@ -229,12 +279,16 @@ GpuPlan plan_gpu_decode(Bytes record, u64 max_weights) {
 }
 
 void check_gpu_status(u64 status) {
-  constexpr const char* kWhy[] = {"", "ends within its states", "has states that no encoder writes",
-                                  "does not end as it must"};
   const auto fault = static_cast<GpuFault>(status & 0xff);
   if (fault == GpuFault::none) return;
+  constexpr const char* kWhy[] = {"",
+                                  "chunk {} ends within its states",
+                                  "chunk {} has states that no encoder writes",
+                                  "chunk {} does not end as it must",
+                                  "transform: block {} has a residual out of range",
+                                  "transform: {} escapes are not as many as the symbols that stand for one"};
   throw Error(fault == GpuFault::truncated_states ? ErrorKind::truncated : ErrorKind::corrupt,
-              fmt::format("chunk {} {}", gpu_status_chunk(status), kWhy[static_cast<std::size_t>(fault)]));
+              fmt::format(fmt::runtime(kWhy[static_cast<std::size_t>(fault)]), gpu_status_chunk(status)));
 }
 
 }  // namespace wcodec

@@ -4,13 +4,11 @@
 #include <array>
 #include <vector>
 
-#include "entropy/chunked_stream.hpp"
-
 namespace wcodec {
 namespace {
 
 constexpr u8 kStoredRaw = 0xff;  // on the wire, in the place of the level
-constexpr int kMaxLevel = 7, kPrecision = 12;
+constexpr int kMaxLevel = kMaxBitPlaneLevel, kPrecision = kBitPlanePrecision;
 
 using BitCounts = std::array<u32, 2>;
 
@@ -19,7 +17,7 @@ u32 merged(const BitPlaneContext& context, u32 prefix, int level) noexcept {
   return std::min(prefix, (u32{1} << level) - 1);
 }
 
-int max_level(const BitPlaneContext& context) noexcept { return std::min(context.known, kMaxLevel); }
+int max_level(int known) noexcept { return std::min(known, kMaxLevel); }
 
 bool is_constant(const FrequencyTable& table) noexcept {
   return table.frequency[0] == 1 << kPrecision || table.frequency[1] == 1 << kPrecision;
@@ -84,7 +82,7 @@ void write_bit_plane(Bytes bits, const BitPlaneContext& context, LedgerWriter& o
   std::vector<BitCounts> of_prefix(std::size_t{1} << context.known);
   for (std::size_t i = 0; i < bits.size(); ++i) ++of_prefix[context.prefixes[i]][bits[i]];
   Model best = make_model(context, of_prefix, 0);
-  for (int level = 1; level <= max_level(context); ++level) {
+  for (int level = 1; level <= max_level(context.known); ++level) {
     Model model = make_model(context, of_prefix, level);
     const auto cost = [](const Model& m) { return m.bits + 8.0 * static_cast<double>(m.packed.size()); };
     if (cost(model) < cost(best)) best = std::move(model);
@@ -99,30 +97,42 @@ void write_bit_plane(Bytes bits, const BitPlaneContext& context, LedgerWriter& o
   }
 }
 
+BitPlaneHeader read_bit_plane_header(ByteReader& in, int known, u64 count) {
+  const u8 level = in.read<u8>("bit plane");
+  BitPlaneHeader header;
+  if (level == kStoredRaw) {
+    header.packed = in.take(static_cast<std::size_t>((count + 7) / 8), "bits of a plane");
+    if (count % 8 != 0 && header.packed.back() >> count % 8 != 0)
+      throw Error(ErrorKind::corrupt, "bit plane: padding bits are not zero");
+    return header;
+  }
+  if (level > max_level(known)) throw Error(ErrorKind::corrupt, "bit plane: unknown kind of contexts");
+  header.level = level;
+  BitReader packed(in);
+  for (std::size_t c = 0; c < std::size_t{1} << level; ++c) header.tables.push_back(read_table(1, kPrecision, packed));
+  packed.finish();
+  header.kind = BitPlaneHeader::Kind::constant;
+  if (std::all_of(header.tables.begin(), header.tables.end(), is_constant)) return header;
+  header.kind = BitPlaneHeader::Kind::coded;
+  header.layout = layout_of(count, read_log2_chunk(in));
+  return header;
+}
+
 void read_bit_plane(ByteReader& in, const BitPlaneContext& context, MutBytes bits) {
   if (bits.empty()) return;
-  const u8 level = in.read<u8>("bit plane");
-  if (level == kStoredRaw) {
-    ByteReader stored(in.take((bits.size() + 7) / 8, "bits of a plane"));
-    BitReader packed(stored);
-    for (u8& bit : bits) bit = static_cast<u8>(packed.get(1));
-    packed.finish();
+  const BitPlaneHeader header = read_bit_plane_header(in, context.known, bits.size());
+  if (header.kind == BitPlaneHeader::Kind::stored) {
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = header.packed[i / 8] >> i % 8 & 1;
     return;
   }
-  if (level > max_level(context)) throw Error(ErrorKind::corrupt, "bit plane: unknown kind of contexts");
-  const std::vector<u8> contexts = contexts_of(context, level);
-  std::vector<FrequencyTable> tables;
-  BitReader packed(in);
-  for (std::size_t c = 0; c < std::size_t{1} << level; ++c) tables.push_back(read_table(1, kPrecision, packed));
-  packed.finish();
-  if (std::all_of(tables.begin(), tables.end(), is_constant)) {
-    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = tables[contexts[i]].frequency[0] == 0 ? 1 : 0;
+  const std::vector<u8> contexts = contexts_of(context, header.level);
+  if (header.kind == BitPlaneHeader::Kind::constant) {
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = header.tables[contexts[i]].frequency[0] == 0 ? 1 : 0;
     return;
   }
-  const StreamLayout layout = layout_of(bits.size(), read_log2_chunk(in));
-  const ChunkIndex index = read_chunk_index(in, layout);
-  const RansDecodeTables decoder(tables);
-  decode_chunks(index, layout, 0, layout.chunks(), contexts.data(), StreamDecoder(decoder), bits.data());
+  const ChunkIndex index = read_chunk_index(in, header.layout);
+  const RansDecodeTables decoder(header.tables);
+  decode_chunks(index, header.layout, 0, header.layout.chunks(), contexts.data(), StreamDecoder(decoder), bits.data());
 }
 
 }  // namespace wcodec

@@ -7,8 +7,11 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "core/ledger_writer.hpp"
+#include "entropy/chunked_stream.hpp"
+#include "entropy/frequency_table.hpp"
 
 namespace wcodec {
 
@@ -26,6 +29,19 @@ struct BitPlaneContext {
 // `bits` are 0 or 1, as many as there are prefixes. Nothing is written for none. In dry mode the ledger grows by what
 // would be.
 void write_bit_plane(Bytes bits, const BitPlaneContext& context, LedgerWriter& out);
+
+// What stands before a plane's chunks, for decoders of another kind. Bits are coded under 2^level contexts.
+struct BitPlaneHeader {
+  enum class Kind : u8 { stored, constant, coded };
+  Kind kind = Kind::stored;
+  int level = 0;
+  std::vector<FrequencyTable> tables;  // of each context; constant: each knows one bit only
+  Bytes packed;                        // stored: the bits, lowest first; padding has been checked
+  StreamLayout layout{};               // coded: of the chunks that follow
+};
+inline constexpr int kMaxBitPlaneLevel = 7, kBitPlanePrecision = 12;
+// Of a plane of `count` ≥ 1 bits under prefixes of `known` bits. Throws Error{corrupt | truncated}.
+BitPlaneHeader read_bit_plane_header(ByteReader& in, int known, u64 count);
 // Inverse. Throws Error{corrupt | truncated}.
 void read_bit_plane(ByteReader& in, const BitPlaneContext& context, MutBytes bits);
 

@@ -32,9 +32,7 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions&, L
 
 void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, MutBytes residuals) {
   if (residuals.empty()) return;
-  const u8 kind = in.read<u8>("bit planes");
-  if (kind == kStoredRaw) return read_raw(in, geometry, residuals);
-  if (kind != kPlanes) throw Error(ErrorKind::corrupt, "bit planes: unknown kind");
+  if (!read_has_bit_planes(in)) return read_raw(in, geometry, residuals);
   std::vector<u16> prefixes(residuals.size());
   std::vector<u8> bits(residuals.size());
   for (int plane = 0; plane < geometry.bits; ++plane) {
@@ -46,6 +44,12 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
 }
 
 }  // namespace
+
+bool read_has_bit_planes(ByteReader& in) {
+  const u8 kind = in.read<u8>("bit planes");
+  if (kind != kStoredRaw && kind != kPlanes) throw Error(ErrorKind::corrupt, "bit planes: unknown kind");
+  return kind == kPlanes;
+}
 
 const EntropyCoder kBitplaneCoder = {.name = "bitplanes",
                                      .id = 16,

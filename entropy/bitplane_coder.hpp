@@ -6,4 +6,8 @@
 
 namespace wcodec {
 extern const EntropyCoder kBitplaneCoder;
-}
+
+// Takes the byte that says whether bit planes follow, from the top, or residuals as read_raw reads them. Throws
+// Error{corrupt | truncated}.
+bool read_has_bit_planes(ByteReader& in);
+}  // namespace wcodec

@@ -8,7 +8,7 @@
 
 namespace wcodec {
 
-enum class GpuCode : u8 { stored, constant, pairs, rans, wide_rans };
+enum class GpuCode : u8 { stored, constant, pairs, rans, wide_rans, bit_planes };
 
 // What decoded high parts become; the tables are made for one of these.
 enum class GpuOutput : u8 {
@@ -24,6 +24,8 @@ struct GpuStream {
   u8 log2_chunk;
   u8 precision;  // rANS
   u8 constant;   // the word's byte
+  u16 order;     // of its faults among those of the record (gpu_status)
+  u16 passes;    // bit_planes: how many
   u64 count;     // symbols
   u64 map;       // 256 bytes: the word's byte for high << low; uncoded bits are added to it by exclusive or
   u64 table;     // pairs: kPairSlots × u32; rans: 2^p × u32; wide_rans: 2^p bytes, then 256 × u32
@@ -51,11 +53,21 @@ inline constexpr u32 kGpuMostFrequency = 4095;
 inline constexpr int kGpuMostPrecision = 14;
 WC_HD constexpr u32 gpu_rans_entry(u32 frequency, u32 bias, u32 field) { return frequency << 20 | field << 12 | bias; }
 
-// What the device reports: 0 is no fault, and of several that of the lowest chunk remains.
-enum class GpuFault : u8 { none = 0, truncated_states = 1, bad_states = 2, bad_end = 3 };
-WC_HD constexpr u64 gpu_status(GpuFault fault, u64 chunk) {
-  return (~chunk & 0xffffffffffffff) << 8 | static_cast<u64>(fault);
+// What the device reports: 0 is no fault, and of several that of the lowest order remains, then of the lowest chunk (or
+// block), below 2^40. Orders are those in which a record's parts are decoded: kGpuOrders a plane, the last one for what
+// comes after its symbols.
+inline constexpr u16 kGpuOrders = 32;
+enum class GpuFault : u8 {
+  none = 0,
+  truncated_states = 1,
+  bad_states = 2,
+  bad_end = 3,
+  bad_block = 4,   // a transformed block that no residuals have
+  bad_escapes = 5  // more or fewer than there are symbols that stand for one
+};
+WC_HD constexpr u64 gpu_status(GpuFault fault, u64 chunk, u16 order) {
+  return u64{0xffffu - order} << 48 | (~chunk & 0xffffffffff) << 8 | static_cast<u64>(fault);
 }
-WC_HD constexpr u64 gpu_status_chunk(u64 status) { return ~(status >> 8) & 0xffffffffffffff; }
+WC_HD constexpr u64 gpu_status_chunk(u64 status) { return ~(status >> 8) & 0xffffffffff; }
 
 }  // namespace wcodec

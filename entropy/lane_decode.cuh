@@ -196,7 +196,7 @@ __global__ void __launch_bounds__(Sink::kThreads, Sink::kBlocks)
   for (u64 index = u64{blockIdx.x} * (blockDim.x / kMaxLanes) + warp; index < stream.chunks(); index += warps) {
     const GpuFault fault = decode_chunk<Code, Sink>(stream, code, image, map, out, index, buffer, lane);
     if (fault != GpuFault::none && lane == 0)
-      atomicMax(reinterpret_cast<unsigned long long*>(status), gpu_status(fault, index));
+      atomicMax(reinterpret_cast<unsigned long long*>(status), gpu_status(fault, index, stream.order));
   }
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");

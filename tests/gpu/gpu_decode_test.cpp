@@ -1,6 +1,4 @@
 // The GPU decodes what the CPU decodes, to the bit, and refuses what it refuses.
-#include "codec/gpu_decode.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -10,7 +8,7 @@
 #include "core/hash.hpp"
 #include "core/philox.hpp"
 #include "tests/codec/sample_tensor.hpp"
-#include "tests/gpu/device_buffer.hpp"
+#include "tests/gpu/decode_on_gpu.hpp"
 
 namespace wcodec {
 namespace {
@@ -21,18 +19,6 @@ class GpuDecode : public testing::Test {
     if (const std::string why = why_no_gpu(); !why.empty()) GTEST_SKIP() << "GPU tests need a GPU: " << why;
   }
 };
-
-std::vector<u8> decode_on_gpu(const GpuPlan& plan) {
-  const DeviceBuffer image{Bytes(plan.image)}, words(plan.words_size()), scratch(plan.scratch_size()), status(8);
-  words.fill(0xa5);
-  status.fill(0);
-  gpu_decode(plan, image.data(), words.data(), scratch.data(), reinterpret_cast<u64*>(status.data()), nullptr);
-  cuda_check(cudaDeviceSynchronize());
-  u64 reported;
-  std::memcpy(&reported, status.read().data(), 8);
-  check_gpu_status(reported);
-  return words.read();
-}
 
 EncodedTensor encode_plain(const QuantizedTensor& tensor, const std::string& coder) {
   return encode_tensor(tensor, kUntiled, parse_mode_set({"none"}), parse_coder(coder));
