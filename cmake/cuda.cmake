@@ -27,14 +27,15 @@ if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
   list(APPEND CMAKE_CUDA_COMPILE_FEATURES cuda_std_20)
 endif()
-find_package(CUDAToolkit REQUIRED)  # CUDA::cudart_static, for host code
+# The runtime is linked in, so that programs start where there is neither a GPU nor a driver.
+find_package(CUDAToolkit REQUIRED)
 set(WCODEC_HAS_CUDA ON)
 
 # wcodec_cuda_stage(NAME SOURCES… LINK LIBRARIES…): a library of .cu files.
 function(wcodec_cuda_stage name)
   cmake_parse_arguments(STAGE "" "" "LINK" ${ARGN})
   add_library(wcodec_${name} STATIC ${STAGE_UNPARSED_ARGUMENTS})
-  target_link_libraries(wcodec_${name} PUBLIC wcodec_options ${STAGE_LINK})
+  target_link_libraries(wcodec_${name} PUBLIC wcodec_options CUDA::cudart_static ${STAGE_LINK})
   target_compile_options(wcodec_${name} PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Werror=all-warnings;-Xcompiler=-Wall>)
   target_include_directories(wcodec_${name} SYSTEM PUBLIC ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})

@@ -15,6 +15,8 @@
 
 namespace wcodec {
 
+struct GpuRuntime;
+
 struct CodecProgress {
   u64 bytes_done, bytes_total;  // of the source
   sv layer;                     // that has just been finished, in whole or in part; as in the file, see `printable`
@@ -54,6 +56,9 @@ struct CodecStats {
   u64 layers = 0, parts = 0, files = 0;
   Ledger ledger;  // ledger.total() == container_bytes
   double seconds = 0;
+  // Of decoding: which device was chosen, how many records it and the CPU decoded, and why the CPU where it was not.
+  std::string device = "cpu", note;
+  u64 gpu_records = 0, cpu_records = 0;
   double ratio() const noexcept {
     return container_bytes == 0 ? 0 : static_cast<double>(source_bytes) / static_cast<double>(container_bytes);
   }
@@ -65,6 +70,10 @@ CodecStats encode_checkpoint(const std::string& source, const std::string& desti
                              const EncodeOptions& options = {});
 
 struct DecodeOptions {
+  // What decodes, as choose_device takes it; every byte is checked on the CPU afterwards. A GPU holds threads + 2
+  // records at a time, at most, with what they decode to.
+  std::string device = "cpu";
+  const GpuRuntime* gpu = nullptr;  // other than gpu_runtime(), for tests
   unsigned threads = 0;
   u64 memory_bytes = 0;                 // as above, about 15 bytes a weight of F32, 6 of INT8
   u64 max_output_bytes = u64{1} << 42;  // a container that says it holds more is refused
@@ -84,7 +93,9 @@ struct VerifyOptions {
   double atol = 0;  // largest absolute difference that counts as equal; 0: bit for bit (so that NaN equals itself)
   unsigned threads = 0;
   u64 memory_bytes = 0;
-  ProgressCallback progress;  // bytes are those of `a` in memory
+  std::string device = "cpu";       // decodes what is a container, as in DecodeOptions
+  const GpuRuntime* gpu = nullptr;  // other than gpu_runtime(), for tests
+  ProgressCallback progress;        // bytes are those of `a` in memory
 };
 
 struct TensorComparison {
@@ -101,6 +112,8 @@ struct VerifyReport {
   std::vector<TensorComparison> tensors;  // in the order of `a`, then those that only `b` has
   u64 weights = 0;
   double seconds = 0;
+  std::string device = "cpu", note;  // as in CodecStats
+  u64 gpu_records = 0, cpu_records = 0;
   bool equal() const noexcept;
 };
 

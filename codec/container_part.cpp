@@ -19,16 +19,12 @@ namespace {
 
 // Names the place in front of what went wrong there.
 template <class Work>
-auto at_part(const File& file, const LayerEntry& layer, u64 part, Work work) {
+auto naming_part(const File& file, const LayerEntry& layer, u64 part, Work work) {
   try {
     return work();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::io) throw;
-    const std::string name = shown_name(layer.name);
-    const u64 offset = layer.parts[part].offset;
-    throw Error(error.kind(),
-                fmt::format("{}: layer '{}', part {} at offset {}: {}", file.shown(), name, part, offset, error.what()),
-                {file.shown(), name, static_cast<i64>(offset)});
+    throw at_part(file, layer, part, error);
   }
 }
 
@@ -68,30 +64,56 @@ EncodedPart encode_part(const LayerEntry& layer, u64 part, std::span<const Layer
   return out;
 }
 
-std::vector<u8> decode_plane(const LayerEntry& layer, u64 part, std::size_t plane, Bytes record) {
+Error at_part(const File& file, const LayerEntry& layer, u64 part, const Error& error) {
+  const std::string name = shown_name(layer.name);
+  const u64 offset = layer.parts[part].offset;
+  return Error(error.kind(),
+               fmt::format("{}: layer '{}', part {} at offset {}: {}", file.shown(), name, part, offset, error.what()),
+               {file.shown(), name, static_cast<i64>(offset)});
+}
+
+u64 record_offset(const LayerEntry& layer, u64 part, std::size_t plane) noexcept {
+  const container::RecordEntry* const records = &layer.records[part * layer.packing.planes().size()];
+  u64 offset = layer.parts[part].offset;
+  for (std::size_t before = 0; before < plane; ++before) offset += records[before].bytes;
+  return offset;
+}
+
+void check_record_place(const LayerEntry& layer, u64 part, std::size_t plane, Bytes record) {
   const container::RecordEntry& entry = layer.records[part * layer.packing.planes().size() + plane];
   u32 crc = 0;
   if (record.size() < sizeof crc) corrupt("tensor record: shorter than its checksum");
   std::memcpy(&crc, record.data() + record.size() - sizeof crc, sizeof crc);
   if (crc != entry.crc) corrupt("this is not the record that belongs here (checksum mismatch)");
-  const auto [rows, cols] = layer.plane_shape(plane, part);
-  QuantizedTensor tensor = decode_tensor(record, static_cast<u64>(rows) * static_cast<u64>(cols));
-  if (tensor.rows != rows || tensor.cols != cols || !tensor.scales.empty() ||
-      tensor.format != word_format(info(layer.packing.planes()[plane].dtype))) {
+}
+
+void check_record_shape(const LayerEntry& layer, u64 part, std::size_t plane, i64 rows, i64 cols,
+                        const WordFormat& format, bool has_scales) {
+  if (std::pair(rows, cols) != layer.plane_shape(plane, part) || has_scales ||
+      format != word_format(info(layer.packing.planes()[plane].dtype))) {
     corrupt("the record holds another shape or type than the index says");
   }
+}
+
+std::vector<u8> decode_plane(const LayerEntry& layer, u64 part, std::size_t plane, Bytes record,
+                             RecordDecoder* decoder) {
+  check_record_place(layer, part, plane, record);
+  const auto [rows, cols] = layer.plane_shape(plane, part);
+  const u64 weights = static_cast<u64>(rows) * static_cast<u64>(cols);
+  QuantizedTensor tensor = decoder == nullptr ? decode_tensor(record, weights) : decoder->decode(record, weights);
+  check_record_shape(layer, part, plane, tensor.rows, tensor.cols, tensor.format, !tensor.scales.empty());
   return std::move(tensor.words);
 }
 
-std::vector<u8> read_part(const File& file, const LayerEntry& layer, u64 part) {
-  return at_part(file, layer, part, [&] {
+std::vector<u8> read_part(const File& file, const LayerEntry& layer, u64 part, RecordDecoder* decoder) {
+  return naming_part(file, layer, part, [&] {
     std::vector<std::vector<u8>> planes;
     u64 offset = layer.parts[part].offset;
     for (std::size_t plane = 0; plane < layer.packing.planes().size(); ++plane) {
       std::vector<u8> record(layer.records[part * layer.packing.planes().size() + plane].bytes);
       file.read_at(offset, record);
       offset += record.size();
-      planes.push_back(decode_plane(layer, part, plane, record));
+      planes.push_back(decode_plane(layer, part, plane, record, decoder));
     }
     std::vector<u8> source = layer.packing.pack(std::move(planes));
     if (crc32(source) != layer.parts[part].source_crc) corrupt("checksum mismatch of the decoded bytes");
@@ -99,15 +121,13 @@ std::vector<u8> read_part(const File& file, const LayerEntry& layer, u64 part) {
   });
 }
 
-std::vector<u8> read_part_plane(const File& file, const LayerEntry& layer, u64 part, std::size_t plane) {
-  if (layer.packing.planes().size() == 1) return layer.packing.unpack(0, read_part(file, layer, part));
-  return at_part(file, layer, part, [&] {
-    const container::RecordEntry* const records = &layer.records[part * layer.packing.planes().size()];
-    u64 offset = layer.parts[part].offset;
-    for (std::size_t before = 0; before < plane; ++before) offset += records[before].bytes;
-    std::vector<u8> record(records[plane].bytes);
-    file.read_at(offset, record);
-    return decode_plane(layer, part, plane, record);
+std::vector<u8> read_part_plane(const File& file, const LayerEntry& layer, u64 part, std::size_t plane,
+                                RecordDecoder* decoder) {
+  if (layer.packing.planes().size() == 1) return layer.packing.unpack(0, read_part(file, layer, part, decoder));
+  return naming_part(file, layer, part, [&] {
+    std::vector<u8> record(layer.records[part * layer.packing.planes().size() + plane].bytes);
+    file.read_at(record_offset(layer, part, plane), record);
+    return decode_plane(layer, part, plane, record, decoder);
   });
 }
 

@@ -5,6 +5,8 @@
 
 #include "codec/container_index.hpp"
 #include "codec/layer_plan.hpp"
+#include "codec/record_decoder.hpp"
+#include "core/error.hpp"
 #include "core/sources/file.hpp"
 
 namespace wcodec {
@@ -21,14 +23,25 @@ EncodedPart encode_part(const container::LayerEntry& layer, u64 part, std::span<
                         bool verify);
 
 // The values of one plane, as Packing::unpack gives them. Checks that `record` is the one that belongs there and that
-// it holds what the index says.
-std::vector<u8> decode_plane(const container::LayerEntry& layer, u64 part, std::size_t plane, Bytes record);
+// it holds what the index says. `decoder` decodes, here and below; the CPU where it is null.
+std::vector<u8> decode_plane(const container::LayerEntry& layer, u64 part, std::size_t plane, Bytes record,
+                             RecordDecoder* decoder = nullptr);
+// These checks alone: before the record is decoded, and of what it says it holds. They throw Error{corrupt}.
+void check_record_place(const container::LayerEntry& layer, u64 part, std::size_t plane, Bytes record);
+void check_record_shape(const container::LayerEntry& layer, u64 part, std::size_t plane, i64 rows, i64 cols,
+                        const WordFormat& format, bool has_scales);
+// The place of a record in the container.
+u64 record_offset(const container::LayerEntry& layer, u64 part, std::size_t plane) noexcept;
+// The same error, naming file, layer, part and offset.
+Error at_part(const File& file, const container::LayerEntry& layer, u64 part, const Error& error);
 
 // All planes of a part, read from the container, to the bytes of the source file, checksum compared. Throws Error that
 // names file, layer, part and offset.
-std::vector<u8> read_part(const File& file, const container::LayerEntry& layer, u64 part);
+std::vector<u8> read_part(const File& file, const container::LayerEntry& layer, u64 part,
+                          RecordDecoder* decoder = nullptr);
 // The values of one of its planes.
-std::vector<u8> read_part_plane(const File& file, const container::LayerEntry& layer, u64 part, std::size_t plane);
+std::vector<u8> read_part_plane(const File& file, const container::LayerEntry& layer, u64 part, std::size_t plane,
+                                RecordDecoder* decoder = nullptr);
 
 // Estimates of the memory that a part takes while it is worked on.
 u64 encode_memory(const container::LayerEntry& layer, u64 part) noexcept;

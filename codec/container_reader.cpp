@@ -26,15 +26,11 @@ namespace {
 // Of decoded parts that are kept: one of the largest, or many small ones.
 constexpr u64 kCacheBytes = u64{1} << 24;
 
-// Where a tensor of the checkpoint comes from.
-struct Plane {
-  std::size_t layer, plane;
-};
-
 }  // namespace
 
 struct ContainerReader::State {
-  explicit State(container::ContainerFile file) : opened(std::move(file)) {}
+  State(container::ContainerFile file, std::shared_ptr<RecordDecoder> with)
+      : opened(std::move(file)), decoder(std::move(with)) {}
 
   using Values = std::shared_ptr<const std::vector<u8>>;
   struct Cached {
@@ -44,6 +40,7 @@ struct ContainerReader::State {
   };
 
   container::ContainerFile opened;
+  std::shared_ptr<RecordDecoder> decoder;
   std::vector<LayerInfo> layers;
   std::vector<SourceFileInfo> files;
   std::vector<Plane> planes;  // of each tensor
@@ -66,8 +63,9 @@ struct ContainerReader::State {
     }
     const LayerEntry& layer = layer_of(tensor);
     auto values = std::make_shared<const std::vector<u8>>(
-        layer.packing.kind() == PackingKind::gguf ? read_part_plane(opened.file, layer, number, planes[tensor].plane)
-                                                  : read_part(opened.file, layer, number));
+        layer.packing.kind() == PackingKind::gguf
+            ? read_part_plane(opened.file, layer, number, planes[tensor].plane, decoder.get())
+            : read_part(opened.file, layer, number, decoder.get()));
     const std::lock_guard lock(mutex);
     cache.push_front({tensor, number, values});
     cached_bytes += values->size();
@@ -82,9 +80,10 @@ struct ContainerReader::State {
 ContainerReader::ContainerReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ContainerReader::~ContainerReader() = default;
 
-std::unique_ptr<ContainerReader> ContainerReader::open(const std::string& path, const ReadLimits& limits) {
-  std::unique_ptr<ContainerReader> reader(
-      new ContainerReader(std::make_unique<State>(container::open_container(path, {limits.max_part_weights}))));
+std::unique_ptr<ContainerReader> ContainerReader::open(const std::string& path, const ReadLimits& limits,
+                                                       std::shared_ptr<RecordDecoder> decoder) {
+  std::unique_ptr<ContainerReader> reader(new ContainerReader(
+      std::make_unique<State>(container::open_container(path, {limits.max_part_weights}), std::move(decoder))));
   State& state = *reader->state_;
   const container::ContainerIndex& index = state.opened.index;
   reader->files_.push_back(path);
@@ -139,6 +138,8 @@ const std::vector<SourceFileInfo>& ContainerReader::source_files() const noexcep
 const std::string& ContainerReader::model_name() const noexcept { return state_->opened.index.model_name; }
 const Ledger& ContainerReader::ledger() const noexcept { return state_->opened.ledger; }
 u64 ContainerReader::container_bytes() const noexcept { return state_->opened.file.size(); }
+const container::ContainerFile& ContainerReader::opened() const noexcept { return state_->opened; }
+ContainerReader::Plane ContainerReader::plane_of(std::size_t tensor) const { return state_->planes.at(tensor); }
 u64 ContainerReader::source_bytes() const noexcept { return state_->opened.index.source_bytes(); }
 
 void ContainerReader::read_rows(std::size_t index, i64 first, i64 count, MutBytes out) const {
@@ -206,10 +207,11 @@ bool is_container(const std::string& path) noexcept {
   }
 }
 
-std::unique_ptr<Checkpoint> open_any_checkpoint(const std::string& address, const OpenOptions& options) {
+std::unique_ptr<Checkpoint> open_any_checkpoint(const std::string& address, const OpenOptions& options,
+                                                std::shared_ptr<RecordDecoder> decoder) {
   if (!address.ends_with(".wcodec") && !is_container(address)) return open_checkpoint(address, options);
   std::unique_ptr<Checkpoint> checkpoint =
-      ContainerReader::open(address, {.max_tensor_bytes = options.max_tensor_bytes});
+      ContainerReader::open(address, {.max_tensor_bytes = options.max_tensor_bytes}, std::move(decoder));
   if (options.views.empty()) return checkpoint;
   return apply_views(std::move(checkpoint), options.views, options.max_tensor_bytes);
 }

@@ -12,6 +12,11 @@
 
 namespace wcodec {
 
+class RecordDecoder;
+namespace container {
+struct ContainerFile;
+}
+
 struct ReadLimits {
   u64 max_tensor_bytes = u64{1} << 40;  // in memory, as in OpenOptions
   u64 max_part_weights = u64{1} << 26;
@@ -43,7 +48,9 @@ class ContainerReader : public Checkpoint {
  public:
   // Reads and checks everything but the layers' records. Throws Error{not_found | io | truncated | corrupt |
   // unsupported | limit}.
-  static std::unique_ptr<ContainerReader> open(const std::string& path, const ReadLimits& limits = {});
+  // `decoder` decodes what is read; the CPU where it is null.
+  static std::unique_ptr<ContainerReader> open(const std::string& path, const ReadLimits& limits = {},
+                                               std::shared_ptr<RecordDecoder> decoder = nullptr);
   ~ContainerReader() override;
   ContainerReader(const ContainerReader&) = delete;
   ContainerReader& operator=(const ContainerReader&) = delete;
@@ -64,6 +71,13 @@ class ContainerReader : public Checkpoint {
   // `__metadata__` of a safetensors file, in its order; empty for others.
   std::vector<std::pair<std::string, std::string>> metadata(std::size_t file) const;
 
+  // The container itself, and which of its layers a tensor belongs to, as which plane: for codec/ alone.
+  const container::ContainerFile& opened() const noexcept;
+  struct Plane {
+    std::size_t layer, plane;
+  };
+  Plane plane_of(std::size_t tensor) const;
+
  private:
   struct State;
   explicit ContainerReader(std::unique_ptr<State> state);
@@ -74,6 +88,7 @@ class ContainerReader : public Checkpoint {
 bool is_container(const std::string& path) noexcept;
 
 // A container or any address of open_checkpoint, with views on either.
-std::unique_ptr<Checkpoint> open_any_checkpoint(const std::string& address, const OpenOptions& options = {});
+std::unique_ptr<Checkpoint> open_any_checkpoint(const std::string& address, const OpenOptions& options = {},
+                                                std::shared_ptr<RecordDecoder> decoder = nullptr);
 
 }  // namespace wcodec

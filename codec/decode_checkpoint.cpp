@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <memory>
 
 #include "codec/checkpoint_codec.hpp"
 #include "codec/container_file.hpp"
 #include "codec/container_part.hpp"
 #include "codec/raw_bytes.hpp"
+#include "codec/record_decoder.hpp"
 #include "core/error.hpp"
 #include "core/ordered_parallel.hpp"
 #include "core/output_file.hpp"
@@ -24,6 +26,9 @@ class Decoder {
   Decoder(const std::string& source, const DecodeOptions& options)
       : options_(options),
         begun_(std::chrono::steady_clock::now()),
+        gpu_(options.gpu != nullptr ? *options.gpu : gpu_runtime()),
+        device_(choose_device(options.device, gpu_)),
+        decoder_(make_record_decoder(device_, thread_count(options.threads) + 2, gpu_)),
         opened_(container::open_container(source, {options.max_part_weights})),
         total_bytes_(opened_.index.source_bytes()) {
     if (total_bytes_ > options.max_output_bytes) {
@@ -80,7 +85,7 @@ class Decoder {
     ordered_parallel(
         parts.size(), {options_.threads, options_.memory_bytes},
         [&](u64 item) { return decode_memory(layer(parts[item].layer), parts[item].part); },
-        [&](u64 item) { return read_part(opened_.file, layer(parts[item].layer), parts[item].part); },
+        [&](u64 item) { return read_part(opened_.file, layer(parts[item].layer), parts[item].part, decoder_.get()); },
         [&](u64 item, const std::vector<u8>& bytes) {
           const PlannedPart& part = parts[item];
           const LayerEntry& entry = layer(part.layer);
@@ -134,12 +139,20 @@ class Decoder {
       stats.weights += entry.elements / entry.packing.unit_elements() * entry.packing.most_per_unit();
     }
     stats.ledger = opened_.ledger;
+    const DecoderCounts counts = decoder_->counts();
+    stats.device = device_.name();
+    stats.gpu_records = counts.gpu_records;
+    stats.cpu_records = counts.cpu_records;
+    stats.note = device_.note.empty() ? counts.note : device_.note;
     stats.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
     return stats;
   }
 
   const DecodeOptions& options_;
   std::chrono::steady_clock::time_point begun_;
+  const GpuRuntime& gpu_;
+  Device device_;
+  std::unique_ptr<RecordDecoder> decoder_;
   container::ContainerFile opened_;
   u64 total_bytes_ = 0, done_bytes_ = 0;
   u64 end_ = container::kHeaderBytes;  // of what has been read of the container

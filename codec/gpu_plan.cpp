@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "codec/gpu_tiles_plan.hpp"
 #include "codec/tensor_record.hpp"
@@ -221,8 +222,10 @@ class Planner {
   std::array<u8, 256> map_;
 };
 
-GpuPlan plan_planes(ByteReader& in, const RecordHeader& header, bool may_join) {
+GpuPlan plan_planes(ByteReader& in, const RecordHeader& header, bool may_join, std::vector<u8> image) {
   GpuPlan plan;
+  plan.image = std::move(image);
+  plan.image.clear();
   plan.rows = header.grid.rows;
   plan.cols = header.grid.cols;
   plan.format = header.format;
@@ -258,24 +261,25 @@ u64 GpuPlan::escape_bytes() const noexcept {
   return most;
 }
 
-GpuPlan plan_gpu_decode(Bytes record, u64 max_weights) {
+GpuPlan plan_gpu_decode(Bytes record, u64 max_weights, std::vector<u8> image) {
   const Bytes body = checked_record_body(record);
   ByteReader in(body);
   const RecordHeader header = read_record_header(in, max_weights);
   // Tables differ between exponents that are joined and those that are not, and only what follows them decides it.
   const bool may_join = header.is_plain() && header.format == word_format(info(DType::bf16));
   if (may_join) {
-    GpuPlan plan = plan_planes(in, header, true);
+    GpuPlan plan = plan_planes(in, header, true, std::move(image));
     if (plan.streams[0].output != GpuOutput::joined) return plan;
     if (plan.streams[1].code == GpuCode::stored) {
       plan.is_joined = true;
       plan.streams[0].beside = plan.streams[1].bytes;
       return plan;
     }
+    image = std::move(plan.image);
     in = ByteReader(body);
     read_record_header(in, max_weights);
   }
-  return plan_planes(in, header, false);
+  return plan_planes(in, header, false, std::move(image));
 }
 
 void check_gpu_status(u64 status) {

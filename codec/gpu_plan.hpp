@@ -36,7 +36,8 @@ struct GpuPlan {
 // Throws as decode_tensor does, for all that can be told from headers; Error{unsupported} for records that only the CPU
 // decodes: predictors of plug-ins, and planes of coders or tables that the GPU has not. What is wrong behind the
 // streams is found here, before what is wrong in them.
-GpuPlan plan_gpu_decode(Bytes record, u64 max_weights = kDefaultWeightLimit);
+// `image` is memory that the plan's image may use again.
+GpuPlan plan_gpu_decode(Bytes record, u64 max_weights = kDefaultWeightLimit, std::vector<u8> image = {});
 
 // Throws what decode_tensor throws for this fault; `status` is what the device wrote, 0 for none.
 void check_gpu_status(u64 status);

@@ -10,6 +10,7 @@
 
 #include "codec/checkpoint_codec.hpp"
 #include "codec/container_reader.hpp"
+#include "codec/record_decoder.hpp"
 #include "core/element_values.hpp"
 #include "core/error.hpp"
 #include "core/ordered_parallel.hpp"
@@ -50,7 +51,11 @@ double difference(double a, double b) noexcept {
 class Verifier {
  public:
   Verifier(const std::string& a, const std::string& b, const VerifyOptions& options)
-      : options_(options), a_(open_any_checkpoint(a)), b_(open_any_checkpoint(b)) {
+      : options_(options),
+        device_(choose_device(options.device, gpu(options))),
+        decoder_(make_record_decoder(device_, thread_count(options.threads) + 2, gpu(options))),
+        a_(open_any_checkpoint(a, {}, decoder_)),
+        b_(open_any_checkpoint(b, {}, decoder_)) {
     if (!(options.atol >= 0)) throw Error(ErrorKind::usage, "atol must be a number of at least 0");
   }
 
@@ -60,11 +65,20 @@ class Verifier {
     ordered_parallel(
         pieces_.size(), {options_.threads, options_.memory_bytes}, [&](u64 i) { return memory(pieces_[i]); },
         [&](u64 i) { return compare(pieces_[i]); }, [&](u64 i, const PieceResult& result) { add(pieces_[i], result); });
+    const DecoderCounts counts = decoder_->counts();
+    report_.device = device_.name();
+    report_.gpu_records = counts.gpu_records;
+    report_.cpu_records = counts.cpu_records;
+    report_.note = device_.note.empty() ? counts.note : device_.note;
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     return std::move(report_);
   }
 
  private:
+  static const GpuRuntime& gpu(const VerifyOptions& options) {
+    return options.gpu != nullptr ? *options.gpu : gpu_runtime();
+  }
+
   void pair_tensors() {
     std::unordered_map<sv, std::size_t> of_b;
     for (std::size_t i = 0; i < b_->tensors().size(); ++i) of_b.emplace(b_->tensors()[i].name, i);
@@ -162,6 +176,8 @@ class Verifier {
   }
 
   const VerifyOptions& options_;
+  Device device_;
+  std::shared_ptr<RecordDecoder> decoder_;
   std::unique_ptr<Checkpoint> a_, b_;
   std::vector<Piece> pieces_;
   VerifyReport report_;

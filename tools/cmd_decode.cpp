@@ -39,13 +39,15 @@ void add_decode(CLI::App& app, Action& action) {
   command->add_option("--max-bytes", arguments->options.max_output_bytes, "Refuse to write more than that")
       ->type_name("N");
   command->add_flag("-f,--force", arguments->options.overwrite, "Replace OUT if it is a file that exists");
+  declare_device(*command, arguments->options.device);
   arguments->work.declare(*command);
   declare_plugins(*command, arguments->plugins);
   command->footer(std::string("Every byte of IN is checked; OUT appears only when all of it is right.\n\n") +
                   kCodecExit +
                   "Examples:\n"
                   "  wcodec decode model.wcodec model.safetensors\n"
-                  "  wcodec decode sharded.wcodec sharded/\n");
+                  "  wcodec decode sharded.wcodec sharded/\n"
+                  "  wcodec decode model.wcodec model.safetensors --device auto\n");
   command->callback([arguments, &action] { action = [arguments] { return decode(*arguments); }; });
 }
 

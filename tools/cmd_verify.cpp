@@ -35,10 +35,12 @@ nlohmann::json to_json(const VerifyReport& report) {
     if (!tensor.problem.empty()) row["problem"] = tensor.problem;
     rows.push_back(std::move(row));
   }
-  return {{"equal", report.equal()},
-          {"weights", report.weights},
-          {"seconds", report.seconds},
-          {"tensors", std::move(rows)}};
+  nlohmann::json out = {{"equal", report.equal()},
+                        {"weights", report.weights},
+                        {"seconds", report.seconds},
+                        {"tensors", std::move(rows)}};
+  put_device(out, report.device, report.gpu_records, report.cpu_records, report.note);
+  return out;
 }
 
 std::string to_text(const VerifyReport& report) {
@@ -61,6 +63,7 @@ int check(const Arguments& arguments) {
   {
     ByteProgress progress("checking", arguments.work.quiet || arguments.work.json);
     DecodeOptions options;
+    options.device = arguments.options.device;
     options.threads = arguments.work.threads;
     options.memory_bytes = arguments.work.memory_bytes();
     options.progress = progress.callback();
@@ -81,6 +84,7 @@ int verify(Arguments& arguments) {
     arguments.options.progress = progress.callback();
     report = verify_checkpoints(arguments.a, arguments.b, arguments.options);
   }
+  print_note(report.note, arguments.work);
   if (arguments.work.json) {
     print_line(json_text(to_json(report)));
   } else if (!arguments.work.quiet || !report.equal()) {
@@ -103,6 +107,7 @@ void add_verify(CLI::App& app, Action& action) {
       ->add_option("--atol", arguments->options.atol,
                    "Largest absolute difference that counts as equal (default: 0, bit for bit)")
       ->type_name("X");
+  declare_device(*command, arguments->options.device);
   arguments->work.declare(*command);
   declare_plugins(*command, arguments->plugins);
   command->footer(

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
+#include <cstdio>
+
 #include "core/error.hpp"
 #include "tools/byte_progress.hpp"
 
@@ -32,10 +34,30 @@ u64 WorkArguments::memory_bytes() const {
   return memory_mib << 20;
 }
 
+void declare_device(CLI::App& command, std::string& device) {
+  command
+      .add_option("--device", device,
+                  "What decodes: cpu (default), cuda:N (that GPU), or auto (a GPU where there is one, see `wcodec "
+                  "devices`)")
+      ->type_name("DEVICE");
+}
+
+void print_note(const std::string& note, const WorkArguments& work) {
+  if (!note.empty() && !work.quiet) std::fputs(fmt::format("wcodec: note: {}\n", printable(note)).c_str(), stderr);
+}
+
 nlohmann::json ledger_json(const Ledger& ledger) {
   nlohmann::json out = nlohmann::json::object();
   for (std::size_t i = 0; i < kLedgerEntries; ++i) out[std::string(kLedgerColumns[i])] = ledger.bytes[i];
   return out;
+}
+
+void put_device(nlohmann::json& out, const std::string& device, u64 gpu_records, u64 cpu_records,
+                const std::string& note) {
+  out["device"] = device;
+  out["gpu_records"] = gpu_records;
+  out["cpu_records"] = cpu_records;
+  if (!note.empty()) out["note"] = note;
 }
 
 std::string json_text(const nlohmann::json& json) {
@@ -43,8 +65,9 @@ std::string json_text(const nlohmann::json& json) {
 }
 
 void print_stats(const CodecStats& stats, bool encoded, const std::string& destination, const WorkArguments& work) {
+  print_note(stats.note, work);
   if (work.json) {
-    print_line(json_text({{"output", destination},
+    nlohmann::json out = {{"output", destination},
                           {"source_bytes", stats.source_bytes},
                           {"container_bytes", stats.container_bytes},
                           {"tensor_bytes", stats.tensor_bytes},
@@ -54,7 +77,9 @@ void print_stats(const CodecStats& stats, bool encoded, const std::string& desti
                           {"parts", stats.parts},
                           {"files", stats.files},
                           {"ledger", ledger_json(stats.ledger)},
-                          {"seconds", stats.seconds}}));
+                          {"seconds", stats.seconds}};
+    if (!encoded) put_device(out, stats.device, stats.gpu_records, stats.cpu_records, stats.note);
+    print_line(json_text(out));
     return;
   }
   if (work.quiet) return;

@@ -17,8 +17,17 @@ struct WorkArguments {
   u64 memory_bytes() const;
 };
 
+// --device, of the commands that decode.
+void declare_device(CLI::App& command, std::string& device);
+// What there is to say of the device: a note to standard error, unless `quiet`.
+void print_note(const std::string& note, const WorkArguments& work);
+
 // "12.3 MB to 4.5 MB …", or the same as JSON.
 void print_stats(const CodecStats& stats, bool encoded, const std::string& destination, const WorkArguments& work);
+
+// Which device decoded, how many records there and on the CPU, and why.
+void put_device(nlohmann::json& out, const std::string& device, u64 gpu_records, u64 cpu_records,
+                const std::string& note);
 
 nlohmann::json ledger_json(const Ledger& ledger);
 

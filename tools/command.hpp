@@ -32,6 +32,7 @@ void add_encode(CLI::App& app, Action& action);
 void add_decode(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
+void add_devices(CLI::App& app, Action& action);
 void add_extract(CLI::App& app, Action& action);
 
 // Hidden subcommand of `run`: see experiments/worker.hpp.

@@ -76,6 +76,7 @@ int parse_and_run(int argc, char** argv) {
   add_verify(app, action);
   add_info(app, action);
   add_extract(app, action);
+  add_devices(app, action);
   if (argc > 1) check_subcommand(app, argv[1]);
   try {
     app.parse(argc, argv);
