@@ -2,19 +2,13 @@
 #include "codec/checkpoint_codec.hpp"
 
 #include "api/options.hpp"
+#include "api/progress.hpp"
 #include "api/stats.hpp"
 #include "api/status.hpp"
 
 using namespace wcodec;
 
 namespace {
-
-ProgressCallback to_callback(wcodec_progress progress, void* user) {
-  if (progress == nullptr) return {};
-  return [progress, user](const CodecProgress& now) {
-    return progress(user, now.bytes_done, now.bytes_total, printable(now.layer).c_str()) == 0;
-  };
-}
 
 wcodec_stats public_stats(const CodecStats& stats) noexcept {
   wcodec_stats out{};
@@ -27,6 +21,8 @@ wcodec_stats public_stats(const CodecStats& stats) noexcept {
   out.tensor_bytes = stats.tensor_bytes;
   out.parts = stats.parts;
   out.files = stats.files;
+  out.gpu_records = stats.gpu_records;
+  out.cpu_records = stats.cpu_records;
   return out;
 }
 
@@ -40,7 +36,7 @@ wcodec_status wcodec_encode_checkpoint(const char* source, const char* destinati
         api::require(destination, "destination");
         api::check_struct(stats, "stats");
         EncodeOptions encode = api::encode_options(api::or_defaults(options));
-        encode.progress = to_callback(progress, user);
+        encode.progress = api::to_callback(progress, user);
         api::fill_struct(stats, public_stats(encode_checkpoint(source, destination, encode)));
       },
       source, destination);
@@ -55,12 +51,13 @@ wcodec_status wcodec_decode_checkpoint(const char* source, const char* destinati
         api::check_struct(stats, "stats");
         const wcodec_options& chosen = api::or_defaults(options);
         DecodeOptions decode;
+        decode.device = chosen.device;
         decode.threads = chosen.threads;
         decode.memory_bytes = chosen.memory_bytes;
         decode.max_output_bytes = chosen.max_output_bytes;
         decode.max_part_weights = chosen.max_part_weights;
         decode.overwrite = chosen.overwrite;
-        decode.progress = to_callback(progress, user);
+        decode.progress = api::to_callback(progress, user);
         api::fill_struct(stats, public_stats(decode_checkpoint(source, destination, decode)));
       },
       source, destination);
@@ -76,9 +73,10 @@ wcodec_status wcodec_verify_checkpoints(const char* a, const char* b, const wcod
         const wcodec_options& chosen = api::or_defaults(options);
         VerifyOptions verify;
         verify.atol = chosen.atol;
+        verify.device = chosen.device;
         verify.threads = chosen.threads;
         verify.memory_bytes = chosen.memory_bytes;
-        verify.progress = to_callback(progress, user);
+        verify.progress = api::to_callback(progress, user);
         const VerifyReport report = verify_checkpoints(a, b, verify);
         for (const TensorComparison& tensor : report.tensors) {
           if (compared == nullptr) break;

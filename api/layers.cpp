@@ -30,6 +30,7 @@ struct wcodec_encoder {
 
 struct wcodec_decoder {
   u64 max_weights;
+  std::unique_ptr<RecordDecoder> records;
 };
 
 namespace {
@@ -150,12 +151,13 @@ Bytes record_bytes(const void* record, std::size_t size) {
   return {static_cast<const u8*>(record), size};
 }
 
-void decode(Bytes record, MutBytes elements, const wcodec_record_info& described, wcodec_record_info* info,
-            wcodec_stats* stats) {
+void decode(const wcodec_decoder* decoder, Bytes record, MutBytes elements, const wcodec_record_info& described,
+            wcodec_record_info* info, wcodec_stats* stats) {
   const Stopwatch watch;
   // Without elements there is nothing to hold a record's claims against but itself.
-  const QuantizedTensor tensor = elements.empty() ? decode_tensor(record, std::max(described.rows, described.cols))
-                                                  : decode_tensor_into(record, elements);
+  const QuantizedTensor tensor = elements.empty()
+                                     ? decoder->records->decode(record, std::max(described.rows, described.cols))
+                                     : decoder->records->decode_into(record, elements);
   api::fill_struct(info, described);
   wcodec_stats values = stats_of(tensor);
   values.encoded_bytes = record.size();
@@ -269,7 +271,8 @@ wcodec_status wcodec_describe_record(const void* record, size_t record_size, wco
 wcodec_status wcodec_decoder_create(const wcodec_options* options, wcodec_decoder** decoder) {
   return api::guarded([&] {
     api::require(decoder, "decoder");
-    *decoder = new wcodec_decoder{api::or_defaults(options).max_weights};
+    const wcodec_options& chosen = api::or_defaults(options);
+    *decoder = new wcodec_decoder{chosen.max_weights, api::record_decoder(chosen)};
   });
 }
 
@@ -292,7 +295,7 @@ wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* rec
       throw Error(ErrorKind::usage, fmt::format("the layer takes {} bytes, not {}", described.decoded_bytes, size));
     }
     if (size != 0) api::require(elements, "elements");
-    decode(bytes, MutBytes(static_cast<u8*>(elements), size), described, info, stats);
+    decode(decoder, bytes, MutBytes(static_cast<u8*>(elements), size), described, info, stats);
   });
 }
 
@@ -307,7 +310,7 @@ wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder, const voi
     const Bytes bytes = record_bytes(record, record_size);
     const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
     Allocated memory = allocate(described.decoded_bytes);
-    decode(bytes, MutBytes(memory.get(), described.decoded_bytes), described, info, stats);
+    decode(decoder, bytes, MutBytes(memory.get(), described.decoded_bytes), described, info, stats);
     *elements = memory.release();
     *size = described.decoded_bytes;
   });

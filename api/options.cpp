@@ -7,8 +7,10 @@
 #include <charconv>
 
 #include "api/status.hpp"
+#include "codec/device.hpp"
 #include "codec/presets.hpp"
 #include "codec/stages.hpp"
+#include "core/ordered_parallel.hpp"
 #include "core/sources/view_spec.hpp"
 
 namespace wcodec::api {
@@ -80,6 +82,13 @@ constexpr std::array kOptions = {
            [](wcodec_options& o, sv value) { o.part_weights = number("part_weights", value, 1, kMost); }},
     Option{"threads", "0 (one a processor) to 1024; no result depends on it",
            [](wcodec_options& o, sv value) { o.threads = static_cast<unsigned>(number("threads", value, 0, 1024)); }},
+    Option{"device", "what decodes: cpu, cuda:N, or auto (a GPU where there is one)",
+           [](wcodec_options& o, sv value) {
+             check_device(value);
+             o.device = value;
+           }},
+    Option{"gpu_staging", "bytes of each GPU's memory, and as many page-locked, for records on their way there",
+           [](wcodec_options& o, sv value) { o.gpu_staging = number("gpu_staging", value, 0, kMost); }},
     Option{"memory", "bytes that parts in flight may take, 0 for what the threads need",
            [](wcodec_options& o, sv value) { o.memory_bytes = number("memory", value, 0, kMost); }},
     Option{"verify", "true or false: decode each part of a checkpoint again before it is written",
@@ -119,6 +128,10 @@ EncodeOptions encode_options(const wcodec_options& options) {
   out.verify = options.verify;
   out.overwrite = options.overwrite;
   return out;
+}
+
+std::unique_ptr<RecordDecoder> record_decoder(const wcodec_options& options) {
+  return make_record_decoder(choose_device(options.device), thread_count(options.threads) + 2);
 }
 
 }  // namespace wcodec::api

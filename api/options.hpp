@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,8 @@
 
 #include "codec/checkpoint_codec.hpp"
 #include "codec/container_reader.hpp"
+#include "codec/gpu_load.hpp"
+#include "codec/record_decoder.hpp"
 #include "codec/tensor_codec.hpp"
 
 struct wcodec_options {
@@ -17,6 +20,8 @@ struct wcodec_options {
   std::vector<std::string> modes;
   std::map<std::string, std::string> views;
   std::string model_name;
+  std::string device = "cpu";
+  wcodec::u64 gpu_staging = wcodec::GpuLoadOptions().staging_bytes;
   unsigned threads = 0;
   wcodec::u64 memory_bytes = 0;
   bool verify = true, overwrite = false;
@@ -33,5 +38,7 @@ namespace wcodec::api {
 // The defaults for NULL.
 const wcodec_options& or_defaults(const wcodec_options* options) noexcept;
 EncodeOptions encode_options(const wcodec_options& options);
+// For the option device; as many records at a time as the machine has threads, and two.
+std::unique_ptr<RecordDecoder> record_decoder(const wcodec_options& options);
 
 }  // namespace wcodec::api

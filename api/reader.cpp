@@ -1,21 +1,13 @@
 // Single layers of a container: the C interface of codec/container_reader.hpp.
-#include <fmt/format.h>
+#include "api/reader.hpp"
 
-#include <unordered_map>
+#include <fmt/format.h>
 
 #include "api/options.hpp"
 #include "api/stats.hpp"
 #include "api/status.hpp"
-#include "codec/container_reader.hpp"
 
 using namespace wcodec;
-
-struct wcodec_reader {
-  std::string path;
-  std::unique_ptr<ContainerReader> container;
-  std::vector<std::size_t> source_of;  // layer to its tensor of the source file
-  std::unordered_map<sv, std::size_t> by_name;
-};
 
 namespace {
 
@@ -28,9 +20,11 @@ const TensorInfo& tensor_at(const wcodec_reader* reader, std::size_t index) {
   return tensors[index];
 }
 
-const char* path_of(const wcodec_reader* reader) noexcept { return reader == nullptr ? nullptr : reader->path.c_str(); }
-
 }  // namespace
+
+const char* wcodec::api::path_of(const wcodec_reader* reader) noexcept {
+  return reader == nullptr ? nullptr : reader->path.c_str();
+}
 
 int wcodec_is_container(const char* path) {
   int answer = 0;
@@ -49,7 +43,8 @@ wcodec_status wcodec_reader_open(const char* path, const wcodec_options* options
         const wcodec_options& chosen = api::or_defaults(options);
         auto made = std::make_unique<wcodec_reader>();
         made->path = path;
-        made->container = ContainerReader::open(path, {chosen.max_tensor_bytes, chosen.max_part_weights});
+        made->container = ContainerReader::open(path, {chosen.max_tensor_bytes, chosen.max_part_weights},
+                                                api::record_decoder(chosen));
         const auto& layers = made->container->layers();
         const auto& tensors = made->container->tensors();
         made->source_of.resize(tensors.size());
@@ -93,7 +88,7 @@ wcodec_status wcodec_reader_layer(const wcodec_reader* reader, size_t index, wco
         out.encoded_bytes = source.coded_bytes;
         api::fill_struct(info, out);
       },
-      path_of(reader));
+      api::path_of(reader));
 }
 
 wcodec_status wcodec_reader_find(const wcodec_reader* reader, const char* name, size_t name_size, size_t* index) {
@@ -110,7 +105,7 @@ wcodec_status wcodec_reader_find(const wcodec_reader* reader, const char* name, 
         }
         *index = found->second;
       },
-      path_of(reader));
+      api::path_of(reader));
 }
 
 wcodec_status wcodec_reader_read_rows(const wcodec_reader* reader, size_t index, uint64_t first, uint64_t count,
@@ -135,7 +130,7 @@ wcodec_status wcodec_reader_read_rows(const wcodec_reader* reader, size_t index,
         reader->container->read_rows(index, static_cast<i64>(first), static_cast<i64>(count),
                                      MutBytes(static_cast<u8*>(elements), size));
       },
-      path_of(reader));
+      api::path_of(reader));
 }
 
 wcodec_status wcodec_reader_stats(const wcodec_reader* reader, wcodec_stats* stats) {
@@ -158,7 +153,7 @@ wcodec_status wcodec_reader_stats(const wcodec_reader* reader, wcodec_stats* sta
         out.files = container.source_files().size();
         api::fill_struct(stats, out);
       },
-      path_of(reader));
+      api::path_of(reader));
 }
 
 const char* wcodec_reader_model_name(const wcodec_reader* reader) {
@@ -175,5 +170,5 @@ wcodec_status wcodec_reader_metadata(const wcodec_reader* reader, wcodec_metadat
             each(user, key.data(), key.size(), value.data(), value.size());
         }
       },
-      path_of(reader));
+      api::path_of(reader));
 }

@@ -137,6 +137,7 @@ typedef struct wcodec_stats {
   uint64_t ledger[WCODEC_LEDGER_ENTRIES]; /* where encoded_bytes went; all 0 after decoding a layer */
   uint64_t tensor_bytes;                  /* of source_bytes, those that belong to tensors */
   uint64_t parts, files;                  /* of a checkpoint: records in the container, files of the source */
+  uint64_t gpu_records, cpu_records;      /* of decoding a checkpoint: who decoded them */
 } wcodec_stats;
 
 /* "payload_bytes", "table_bytes", …; NULL from WCODEC_LEDGER_ENTRIES on. */
@@ -178,7 +179,8 @@ typedef struct wcodec_record_info {
 /* What the beginning of a record says, not yet held against its checksum: enough to provide a buffer. */
 WCODEC_API wcodec_status wcodec_describe_record(const void* record, size_t record_size, wcodec_record_info* info);
 
-/* Uses the option max_weights. */
+/* Uses the options max_weights, device. With a device other than cpu the GPU decodes, and the elements come back to
+ * main memory; what it has no decoder or no memory for the CPU decodes, to the same bytes. */
 typedef struct wcodec_decoder wcodec_decoder;
 
 WCODEC_API wcodec_status wcodec_decoder_create(const wcodec_options* options, wcodec_decoder** decoder);
@@ -211,7 +213,7 @@ WCODEC_API wcodec_status wcodec_encode_checkpoint(const char* source, const char
                                                   const wcodec_options* options, wcodec_progress progress, void* user,
                                                   wcodec_stats* stats);
 /* Writes what was encoded, byte for byte: one file to `destination`, or several into the new directory `destination`.
- * Uses the options threads, memory, overwrite, max_output_bytes, max_part_weights. */
+ * Uses the options device, threads, memory, overwrite, max_output_bytes, max_part_weights. */
 WCODEC_API wcodec_status wcodec_decode_checkpoint(const char* source, const char* destination,
                                                   const wcodec_options* options, wcodec_progress progress, void* user,
                                                   wcodec_stats* stats);
@@ -228,7 +230,8 @@ typedef struct wcodec_comparison {
 typedef void (*wcodec_compared)(void* user, const wcodec_comparison* comparison);
 
 /* Compares two checkpoints tensor by tensor; either may be a container. That they differ is no failure: `*equal` is 1
- * or 0. Uses the options atol, threads, memory. `options`, `progress` and `compared` may be NULL; `user` goes to both.
+ * or 0. Uses the options atol, device, threads, memory. `options`, `progress` and `compared` may be NULL; `user` goes
+ * to both.
  */
 WCODEC_API wcodec_status wcodec_verify_checkpoints(const char* a, const char* b, const wcodec_options* options,
                                                    wcodec_progress progress, wcodec_compared compared, void* user,
@@ -239,7 +242,7 @@ WCODEC_API wcodec_status wcodec_verify_checkpoints(const char* a, const char* b,
 /* 1 when the file at `path` begins like a container, 0 otherwise and when it cannot be read. */
 WCODEC_API int wcodec_is_container(const char* path);
 
-/* Holds the file open. Uses the options max_part_weights, max_tensor_bytes. */
+/* Holds the file open. Uses the options device (of what reads to main memory), max_part_weights, max_tensor_bytes. */
 typedef struct wcodec_reader wcodec_reader;
 
 WCODEC_API wcodec_status wcodec_reader_open(const char* path, const wcodec_options* options, wcodec_reader** reader);
@@ -281,6 +284,100 @@ WCODEC_API const char* wcodec_reader_model_name(const wcodec_reader* reader);
 /* Called with each key and value of the source files' `__metadata__`, file by file. */
 typedef void (*wcodec_metadata)(void* user, const char* key, size_t key_size, const char* value, size_t value_size);
 WCODEC_API wcodec_status wcodec_reader_metadata(const wcodec_reader* reader, wcodec_metadata each, void* user);
+
+/* ---- GPUs ------------------------------------------------------------------------------------------------------ */
+
+/* The library loads and works where there is neither a GPU nor a driver: there are 0 then, and wcodec_gpu_reason()
+ * says why. Numbers are those of CUDA, from 0, of the GPUs that this process may see. Memory is of cudaMalloc and its
+ * kin, streams are cudaStream_t as void* (NULL for the default stream); both belong to the GPU that is current on the
+ * calling thread, unless a function takes the number of one. */
+WCODEC_API int wcodec_gpu_count(void);
+/* A sentence; "" where there is a GPU. Valid until the thread's next call of it. */
+WCODEC_API const char* wcodec_gpu_reason(void);
+
+typedef struct wcodec_gpu_info {
+  size_t struct_size; /* set by the caller */
+  char name[256];
+  uint64_t memory_bytes;
+  int compute_major, compute_minor, multiprocessors;
+  int usable;       /* 1 where the kernels of this build run on it */
+  char reason[256]; /* why they do not; "" where they do */
+} wcodec_gpu_info;
+
+WCODEC_API wcodec_status wcodec_gpu_describe(int gpu, wcodec_gpu_info* info);
+
+/* A record made ready for a GPU, by the CPU alone, in five steps:
+ *   1. wcodec_gpu_plan_create reads headers, tables and the places of chunks, checks the record's checksum, and lays
+ * out an image: one block of bytes. WCODEC_UNSUPPORTED: only the CPU decodes this record (wcodec_decode_layer).
+ *   2. the caller allocates the image, the elements and the scratch memory that wcodec_gpu_plan_describe tells, on the
+ *      GPU, each beginning at a multiple of WCODEC_GPU_ALIGNMENT, and a uint64_t of status, set to 0;
+ *   3. wcodec_gpu_upload, or the caller's own copy of wcodec_gpu_plan_image, brings the image there;
+ *   4. wcodec_gpu_decode, as often as elements are wanted: nothing is allocated and nothing waits, and it may be
+ *      captured in a CUDA graph. One image may be decoded on several streams at once, each with elements and scratch
+ *      memory of its own;
+ *   5. once the stream has come there, wcodec_gpu_check of the status word, copied back. */
+typedef struct wcodec_gpu_plan wcodec_gpu_plan;
+
+#define WCODEC_GPU_ALIGNMENT 16
+
+/* Uses the option max_weights. */
+WCODEC_API wcodec_status wcodec_gpu_plan_create(const void* record, size_t record_size, const wcodec_options* options,
+                                                wcodec_gpu_plan** plan);
+WCODEC_API void wcodec_gpu_plan_destroy(wcodec_gpu_plan* plan);
+
+typedef struct wcodec_gpu_plan_info {
+  size_t struct_size; /* set by the caller */
+  wcodec_dtype dtype; /* as in wcodec_record_info */
+  uint64_t rows, cols;
+  uint64_t decoded_bytes; /* rows · cols · wcodec_dtype_size(dtype) */
+  uint64_t image_bytes;
+  uint64_t scratch_bytes; /* 0 for most records: `scratch` may be NULL then */
+} wcodec_gpu_plan_info;
+
+WCODEC_API wcodec_status wcodec_gpu_plan_describe(const wcodec_gpu_plan* plan, wcodec_gpu_plan_info* info);
+/* The image in main memory, of image_bytes; NULL once it has been dropped. */
+WCODEC_API const void* wcodec_gpu_plan_image(const wcodec_gpu_plan* plan);
+/* Gives the main memory of the image back, once it is on the GPU; decoding needs only what remains. */
+WCODEC_API void wcodec_gpu_plan_drop_image(wcodec_gpu_plan* plan);
+
+/* Copies the image to the GPU, in the stream's order. The plan has to stay until the stream has come there. */
+WCODEC_API wcodec_status wcodec_gpu_upload(const wcodec_gpu_plan* plan, void* image, void* stream);
+/* Queues the decoding. `elements` has decoded_bytes. `status` is on the GPU; it stays as it is unless a stream is
+ * damaged, and one word may serve many records. Decodes that follow one another on a stream may overlap, so that they
+ * need elements (and scratch memory, where it is used) of their own; whatever else follows finds all of them done. */
+WCODEC_API wcodec_status wcodec_gpu_decode(const wcodec_gpu_plan* plan, const void* image, void* elements,
+                                           void* scratch, uint64_t* status, void* stream);
+/* What wcodec_decode_layer would have returned: WCODEC_OK for 0. */
+WCODEC_API wcodec_status wcodec_gpu_check(uint64_t status);
+
+/* Where a layer of a container is to go. */
+typedef struct wcodec_gpu_target {
+  size_t layer;   /* index into the reader's layers */
+  int gpu;        /* its number */
+  void* elements; /* on that GPU, beginning at a multiple of WCODEC_GPU_ALIGNMENT */
+  size_t size;    /* exactly decoded_bytes of the layer */
+} wcodec_gpu_target;
+
+typedef struct wcodec_gpu_stats {
+  size_t struct_size;    /* set by the caller */
+  uint64_t layers;       /* of the targets */
+  uint64_t record_bytes; /* read from the file */
+  uint64_t decoded_bytes;
+  uint64_t gpu_records, cpu_records;
+  double seconds;
+  char note[512]; /* why the CPU decoded some records; "" where it did not */
+} wcodec_gpu_stats;
+
+/* Loads layers to the memory of GPUs: reading, planning, copying and decoding overlap, on several GPUs at once where
+ * targets name several. Returns when all of it is there; work that the caller has queued on that memory has to have
+ * ended before. What a GPU has no decoder or no memory for the CPU decodes. Targets keep what has been decoded before a
+ * failure. Uses the options threads, gpu_staging. `options`, `progress` and `stats` may be NULL. */
+WCODEC_API wcodec_status wcodec_reader_load(const wcodec_reader* reader, const wcodec_gpu_target* targets, size_t count,
+                                            const wcodec_options* options, wcodec_progress progress, void* user,
+                                            wcodec_gpu_stats* stats);
+/* Divides the layers among this many GPUs by ranges with about as many bytes each: `gpu_of_layer` has room for a number
+ * a layer, and gets 0 … gpus − 1. */
+WCODEC_API wcodec_status wcodec_reader_split(const wcodec_reader* reader, int gpus, int* gpu_of_layer);
 
 #ifdef __cplusplus
 }

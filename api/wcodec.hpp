@@ -256,6 +256,48 @@ inline Verification verify_checkpoints(const std::string& a, const std::string& 
   return std::move(context.found);
 }
 
+inline int gpu_count() noexcept { return wcodec_gpu_count(); }
+inline std::string gpu_reason() { return wcodec_gpu_reason(); }  // why there is none
+inline wcodec_gpu_info describe_gpu(int gpu) {
+  wcodec_gpu_info info{};
+  info.struct_size = sizeof info;
+  check(wcodec_gpu_describe(gpu, &info));
+  return info;
+}
+
+// A record made ready for a GPU: the steps are in wcodec.h. Pointers are of GPU memory, streams cudaStream_t.
+class GpuPlan {
+ public:
+  explicit GpuPlan(std::span<const std::uint8_t> record, const Options& options = {}) {
+    wcodec_gpu_plan* made = nullptr;
+    check(wcodec_gpu_plan_create(record.data(), record.size(), options.get(), &made));
+    handle_.reset(made);
+    info_.struct_size = sizeof info_;
+    check(wcodec_gpu_plan_describe(made, &info_));
+  }
+  const wcodec_gpu_plan_info& info() const noexcept { return info_; }
+  std::span<const std::uint8_t> image() const noexcept {
+    const void* image = wcodec_gpu_plan_image(handle_.get());
+    return {static_cast<const std::uint8_t*>(image),
+            image == nullptr ? 0 : static_cast<std::size_t>(info_.image_bytes)};
+  }
+  void drop_image() noexcept { wcodec_gpu_plan_drop_image(handle_.get()); }
+  void upload(void* image, void* stream) const { check(wcodec_gpu_upload(handle_.get(), image, stream)); }
+  // Neither allocates nor waits, but where it throws.
+  void decode(const void* image, void* elements, void* scratch, std::uint64_t* status, void* stream) const {
+    check(wcodec_gpu_decode(handle_.get(), image, elements, scratch, status, stream));
+  }
+  // Throws what decoding on the CPU would have thrown.
+  static void check_status(std::uint64_t status) { check(wcodec_gpu_check(status)); }
+
+ private:
+  struct Destroy {
+    void operator()(wcodec_gpu_plan* plan) const noexcept { wcodec_gpu_plan_destroy(plan); }
+  };
+  std::unique_ptr<wcodec_gpu_plan, Destroy> handle_;
+  wcodec_gpu_plan_info info_{};
+};
+
 // An open container. Reading may be done by many threads at once.
 class Reader {
  public:
@@ -280,6 +322,22 @@ class Reader {
   // `elements` has count · cols · wcodec_dtype_size(dtype) bytes.
   void read_rows(std::size_t index, std::uint64_t first, std::uint64_t count, std::span<std::uint8_t> elements) const {
     check(wcodec_reader_read_rows(handle_.get(), index, first, count, elements.data(), elements.size()));
+  }
+  // To the memory of GPUs: see wcodec_reader_load.
+  wcodec_gpu_stats load(std::span<const wcodec_gpu_target> targets, const Options& options = {},
+                        const Progress& progress = {}) const {
+    wcodec_gpu_stats stats{};
+    stats.struct_size = sizeof stats;
+    detail::Relay relay{&progress, {}};
+    relay.check(wcodec_reader_load(handle_.get(), targets.data(), targets.size(), options.get(),
+                                   progress ? &detail::Relay::call : nullptr, &relay, &stats));
+    return stats;
+  }
+  // The GPU of each layer, 0 … gpus − 1, where they share by ranges.
+  std::vector<int> split(int gpus) const {
+    std::vector<int> gpu_of_layer(size());
+    check(wcodec_reader_split(handle_.get(), gpus, gpu_of_layer.data()));
+    return gpu_of_layer;
   }
   wcodec_stats stats() const {
     wcodec_stats stats{};

@@ -4,6 +4,8 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,7 +13,9 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 #include <wcodec.hpp>
 
 namespace nb = nanobind;
@@ -64,6 +68,8 @@ nb::dict to_dict(const wcodec_stats& stats) {
   out["num_parts"] = stats.parts;
   out["num_files"] = stats.files;
   out["ledger"] = ledger;
+  out["gpu_records"] = stats.gpu_records;
+  out["cpu_records"] = stats.cpu_records;
   return out;
 }
 
@@ -204,6 +210,30 @@ class Reader {
     }
     return to_array(std::move(bytes));
   }
+  // To the memory of GPUs: `targets` are (layer, GPU, address, size).
+  nb::dict load(const std::vector<std::tuple<std::size_t, int, std::uintptr_t, std::size_t>>& targets,
+                const OptionMap& options, const nb::object& progress) const {
+    std::vector<wcodec_gpu_target> places;
+    for (const auto& [layer, gpu, address, size] : targets)
+      places.push_back({layer, gpu, reinterpret_cast<void*>(address), size});
+    const api::Options chosen = to_options(options);
+    const api::Progress relay = to_progress(progress);
+    wcodec_gpu_stats stats{};
+    {
+      const nb::gil_scoped_release unlocked;
+      stats = reader_.load(places, chosen, relay);
+    }
+    nb::dict out;
+    out["num_layers"] = stats.layers;
+    out["record_bytes"] = stats.record_bytes;
+    out["decoded_bytes"] = stats.decoded_bytes;
+    out["gpu_records"] = stats.gpu_records;
+    out["cpu_records"] = stats.cpu_records;
+    out["seconds"] = stats.seconds;
+    out["note"] = text(stats.note);
+    return out;
+  }
+  std::vector<int> split(int gpus) const { return reader_.split(gpus); }
   nb::dict stats() const { return to_dict(reader_.stats()); }
   nb::object model_name() const { return text(reader_.model_name()); }
   nb::list metadata() const {
@@ -233,6 +263,25 @@ nb::tuple from_dlpack(const AnyArray& array) {
   const nb::ndarray<nb::numpy, const std::uint8_t, nb::ndim<1>> bytes(array.data(), {size}, nb::cast(array));
   const nb::dlpack::dtype type = array.dtype();
   return nb::make_tuple(bytes, nb::tuple(shape), type.code, type.bits * type.lanes);
+}
+
+// (usable GPUs and others as dictionaries, why there is none).
+nb::tuple devices() {
+  nb::list gpus;
+  const int count = api::gpu_count();
+  for (int i = 0; i < count; ++i) {
+    const wcodec_gpu_info info = api::describe_gpu(i);
+    nb::dict gpu;
+    gpu["device"] = "cuda:" + std::to_string(i);
+    gpu["name"] = text(info.name);
+    gpu["memory_bytes"] = info.memory_bytes;
+    gpu["compute_capability"] = nb::make_tuple(info.compute_major, info.compute_minor);
+    gpu["multiprocessors"] = info.multiprocessors;
+    gpu["usable"] = info.usable != 0;
+    gpu["reason"] = text(info.reason);
+    gpus.append(gpu);
+  }
+  return nb::make_tuple(gpus, text(api::gpu_reason()));
 }
 
 nb::dict option_help() {
@@ -265,6 +314,9 @@ NB_MODULE(_core, module) {
       .def("layers", &Reader::layers, "(name, dtype, shape, rows, cols, details) of each layer.")
       .def("read_rows", &Reader::read_rows, nb::arg("index"), nb::arg("first"), nb::arg("count"),
            "The bytes of some rows as an array.")
+      .def("load", &Reader::load, nb::arg("targets"), nb::arg("options"), nb::arg("progress").none(),
+           "Layers to GPU memory, [(layer, gpu, address, size)]. Returns stats.")
+      .def("split", &Reader::split, nb::arg("gpus"), "The GPU of each layer, where they share by ranges.")
       .def("stats", &Reader::stats, "Accounts of the whole container.")
       .def("model_name", &Reader::model_name, "As it was given to the encoder.")
       .def("metadata", &Reader::metadata, "(key, value) of the source files' metadata, file by file.");
@@ -282,5 +334,6 @@ NB_MODULE(_core, module) {
              "(dtype, rows, cols, tile_rows, tile_cols, decoded_bytes) as the record's beginning says.");
   module.def("from_dlpack", &from_dlpack, nb::arg("array"),
              "(bytes without a copy, shape, DLPack type code, bits) of a contiguous array in main memory.");
+  module.def("devices", &devices, "(GPUs, why there is none).");
   module.def("option_help", &option_help, "Keys that options may have, and what they mean.");
 }

@@ -20,6 +20,7 @@ from wcodec._checkpoints import (
     verify_checkpoint,
 )
 from wcodec._core import __version__, is_container
+from wcodec._devices import devices, why_no_gpu
 from wcodec._errors import WcodecError
 from wcodec._experiments import Run, command, run
 from wcodec._layers import Decoder, Encoder
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "command",
     "decode_checkpoint",
+    "devices",
     "encode_checkpoint",
     "is_container",
     "open",
@@ -47,4 +49,5 @@ __all__ = [
     "save_file",
     "trial",
     "verify_checkpoint",
+    "why_no_gpu",
 ]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from wcodec import _core
-from wcodec._errors import WcodecError
 from wcodec._layers import TileSize, option_map
 from wcodec._stats import Stats, to_stats
 
@@ -86,17 +85,14 @@ def decode_checkpoint(
 ) -> Stats:
     """Writes what was encoded, byte for byte: one file to `dst`, or several into the new directory `dst`.
 
-    `device` is what decodes: "cpu". A container that claims more than `max_output_bytes` (2^42) is refused.
+    `device` is what decodes: "cpu", "cuda:N", or "auto" (a GPU where there is one). A container that claims more than
+    `max_output_bytes` (2^42) is refused.
     """
-    check_device(device)
-    options = option_map(threads=threads, memory=memory, overwrite=overwrite, max_output_bytes=max_output_bytes)
+    options = option_map(
+        device=device, threads=threads, memory=memory, overwrite=overwrite, max_output_bytes=max_output_bytes
+    )
     figures = _core.decode_checkpoint(os.fspath(src), os.fspath(dst), options, _callback(progress, verbose))
     return _finished(figures, dst, verbose)
-
-
-def check_device(device: str) -> None:
-    if device != "cpu":
-        raise WcodecError(f"device '{device}' cannot decode; this build has 'cpu'", "unsupported")
 
 
 def _finished(figures: dict, dst: Path, verbose: bool) -> Stats:
@@ -141,12 +137,13 @@ def verify_checkpoint(
     b: Path,
     atol: float | None = None,
     *,
+    device: str = "cpu",
     progress: Progress | None = None,
     threads: int | None = None,
     memory: int | None = None,
 ) -> Verification:
     """Compares two checkpoints layer by layer; either may be a container. Without `atol` bits are compared, with it
-    values, and `atol` is the largest difference that counts as equal."""
-    options = option_map(threads=threads, memory=memory, atol=None if atol is None else float(atol))
+    values, and `atol` is the largest difference that counts as equal. `device` is what decodes containers."""
+    options = option_map(device=device, threads=threads, memory=memory, atol=None if atol is None else float(atol))
     equal, layers = _core.verify_checkpoints(os.fspath(a), os.fspath(b), options, progress)
     return Verification(equal, tuple(LayerComparison(*layer) for layer in layers))

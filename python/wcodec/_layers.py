@@ -86,14 +86,15 @@ class Decoder:
     """Turns records back into layers.
 
     tile_size    taken for symmetry with Encoder; a record names its own tiles, and those count
+    device       what decodes: "cpu", "cuda:N", or "auto" (a GPU where there is one); arrays come back to main memory
     max_weights  refuse records that claim more elements (2^34 unless told otherwise)
 
     May be used by many threads at once; the interpreter lock is released during the work.
     """
 
-    def __init__(self, tile_size: TileSize = 16, *, max_weights: int | None = None) -> None:
+    def __init__(self, tile_size: TileSize = 16, *, device: str = "cpu", max_weights: int | None = None) -> None:
         tile_text(tile_size)
-        self._core = _core.Decoder(option_map(max_weights=max_weights))
+        self._core = _core.Decoder(option_map(device=device, max_weights=max_weights))
 
     def decode_layer(
         self, record: Any, rows: int | None = None, cols: int | None = None, *, dtype: str | None = None

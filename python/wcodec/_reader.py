@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from wcodec import _core
 from wcodec._arrays import from_bytes
-from wcodec._checkpoints import Path, check_device
+from wcodec._checkpoints import Path
+from wcodec._devices import choose_device
 from wcodec._errors import WcodecError
 from wcodec._layers import option_map
 from wcodec._stats import Stats, to_stats
@@ -68,6 +70,8 @@ class open:  # noqa: N801 (as the function it stands for)
                 rows = model.get_slice(name)[10:20]
 
     framework  "np" for NumPy arrays, "pt" for torch tensors
+    device     "cpu", "cuda:N", or "auto" (a GPU where there is one). Torch tensors are there, decoded in the GPU's own
+               memory; NumPy arrays are decoded there and come back to main memory. Slices are decoded to main memory
 
     May be used by many threads at once; the interpreter lock is released while layers are decoded.
     """
@@ -83,13 +87,13 @@ class open:  # noqa: N801 (as the function it stands for)
     ) -> None:
         if framework not in FRAMEWORKS:
             raise WcodecError(f"unknown framework '{framework}'; known: {', '.join(FRAMEWORKS)}", "usage")
-        check_device(device)
-        self._to_torch = None
+        self.device = choose_device(device)
+        self._torch: Any = None
         if framework in ("pt", "torch"):
-            from wcodec.torch import to_torch
+            import wcodec.torch
 
-            self._to_torch = to_torch
-        options = option_map(max_tensor_bytes=max_tensor_bytes, max_part_weights=max_part_weights)
+            self._torch = wcodec.torch
+        options = option_map(device=self.device, max_tensor_bytes=max_tensor_bytes, max_part_weights=max_part_weights)
         self.path = os.fspath(path)
         self._core: Any = _core.Reader(self.path, options)
         self._layers = {
@@ -120,7 +124,29 @@ class open:  # noqa: N801 (as the function it stands for)
     def get_tensor(self, name: str) -> Any:
         """The whole layer, bit for bit."""
         layer = self._find(name)
+        if self._on_gpu():
+            return self.get_tensors([name])[name]
         return self._convert(self._read(layer), layer)
+
+    def get_tensors(self, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """Several whole layers by name, all of them unless told otherwise. To a GPU this is much faster than one by
+        one: reading, copying and decoding overlap."""
+        wanted = list(self._layers) if names is None else list(names)
+        if not self._on_gpu():
+            return {name: self.get_tensor(name) for name in wanted}
+        layers = {name: self._find(name) for name in wanted}
+        return self._torch.load_layers(self._opened(), layers, dict.fromkeys(layers, self.device))
+
+    def spread(self, devices: Sequence[str], options: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """All layers by name, as torch tensors on these GPUs: each gets consecutive layers, about as many bytes."""
+        if self._torch is None:
+            raise WcodecError("only torch tensors can be on a GPU: framework='pt'", "usage")
+        core = self._opened()
+        places = {
+            name: choose_device(devices[share])
+            for name, share in zip(self._layers, core.split(len(devices)), strict=True)
+        }
+        return self._torch.load_layers(core, self._layers, places, options)
 
     def get_slice(self, name: str) -> Slice:
         """The layer, to be indexed: get_slice(name)[10:20] decodes the parts that those rows are in."""
@@ -164,4 +190,10 @@ class open:  # noqa: N801 (as the function it stands for)
         return from_bytes(flat, layer.dtype, layer.shape if shape is None else shape)
 
     def _convert(self, array: Any, layer: _Layer) -> Any:
-        return array if self._to_torch is None else self._to_torch(np.asarray(array), layer.dtype)
+        if self._torch is None:
+            return array
+        tensor = self._torch.to_torch(np.asarray(array), layer.dtype)
+        return tensor.to(self.device) if self._on_gpu() else tensor
+
+    def _on_gpu(self) -> bool:
+        return self._torch is not None and self.device != "cpu"

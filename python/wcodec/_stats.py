@@ -15,6 +15,8 @@ class Stats(dict):
     weights            elements
     num_layers         1 for a layer
     seconds            spent in the codec
+    gpu_records        of decoding a checkpoint: records that a GPU decoded, and
+    cpu_records        those that the CPU did
     ledger             where encoded_bytes went, by column; it adds up to them. All 0 after decoding a layer
     """
 

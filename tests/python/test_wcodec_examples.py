@@ -68,3 +68,15 @@ def test_c_examples(call, build_dir, source_dir, tmp_path):
     call(sys.executable, "-c", script)
     said = call(tmp_path / "read_rows", "model.wcodec", "model.embed_tokens.weight", 10, 4, **libraries)
     assert "rows 10 to 14" in said
+
+
+def test_gpu_example(call, build_dir, source_dir, tmp_path):
+    cuda = Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))
+    if not (cuda / "include" / "cuda_runtime_api.h").exists():
+        pytest.skip("no CUDA toolkit: the GPU example is not compiled here")
+    flags = [f"-I{source_dir}/api", f"-I{cuda}/include", f"-L{build_dir}/api", "-lwcodec", f"-L{cuda}/lib64"]
+    runtime = ["-lcudart_static", "-ldl", "-lrt", "-lpthread", "-lstdc++"]
+    source = source_dir / "examples/c/decode_on_gpu.c"
+    call("cc", "-Wall", "-Wextra", "-Werror", source, "-o", "decode_on_gpu", *flags, *runtime)
+    said = call(tmp_path / "decode_on_gpu", LD_LIBRARY_PATH=f"{build_dir}/api")
+    assert "bit for bit" in said or said.startswith("no GPU: ")
