@@ -285,6 +285,8 @@ GpuPlan plan_gpu_decode(Bytes record, u64 max_weights, std::vector<u8> image) {
 void check_gpu_status(u64 status) {
   const auto fault = static_cast<GpuFault>(status & 0xff);
   if (fault == GpuFault::none) return;
+  if (fault > GpuFault::bad_escapes)
+    throw Error(ErrorKind::internal, fmt::format("{:#x} is no status that a GPU reports", status));
   constexpr const char* kWhy[] = {"",
                                   "chunk {} ends within its states",
                                   "chunk {} has states that no encoder writes",

@@ -87,10 +87,11 @@ TEST(Gpu, PlacesAreChecked) {
 
 TEST(Gpu, AStatusWordIsTheCpusStatus) {
   EXPECT_NO_THROW(GpuPlan::check_status(0));
-  const Error error = error_of([] { GpuPlan::check_status(~std::uint64_t{7} << 8 | 4); });
+  const Error error = error_of([] { GpuPlan::check_status(~std::uint64_t{7} << 8 | 3); });
   EXPECT_EQ(error.status(), WCODEC_CORRUPT);
   EXPECT_THAT(error.what(), HasSubstr("chunk 7"));
   EXPECT_EQ(error_of([] { GpuPlan::check_status(~std::uint64_t{0} << 8 | 1); }).status(), WCODEC_TRUNCATED);
+  EXPECT_EQ(error_of([] { GpuPlan::check_status(~std::uint64_t{0} << 8 | 200); }).status(), WCODEC_INTERNAL);
 }
 
 TEST(Gpu, DevicesAreOptions) {

@@ -247,7 +247,7 @@ TEST_F(GpuPaths, AFaultNamesTheLayerAndGivesEverythingBack) {
 
 TEST_F(GpuPaths, DamageThatTheGpuReportsIsTheCpusError) {
   const std::string path = container();
-  fake_.status = gpu_status(GpuFault::bad_end, 3);
+  fake_.status = gpu_status(GpuFault::bad_end, 3, 0);
   for (const bool to_file : {false, true}) {
     const Error error = error_of(
         [&] { to_file ? static_cast<void>(check_container(path, on_fake())) : static_cast<void>(load(path)); });
