@@ -23,6 +23,7 @@ LAYERS = (
     ("predictors", "transforms"),
     ("entropy",),
     ("codec",),
+    ("products",),
     ("api", "baselines"),
     ("experiments",),
     ("tools", "python"),
