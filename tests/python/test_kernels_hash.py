@@ -19,11 +19,11 @@ def load_script():
 script = load_script()
 
 
-def stale(results: Path, current: str) -> list[str]:
+def stale(results: Path, current: str, pattern: str = "gpu*/**/*.json") -> list[str]:
     """What is wrong with the results below a folder: every JSON file of results/gpu* says which kernels it is of, and
     these are the current ones."""
     wrong = []
-    for path in sorted(results.glob("gpu*/**/*.json")):
+    for path in sorted(results.glob(pattern)):
         found = json.loads(path.read_text(encoding="utf-8"))
         kernels = found.get("kernels") if isinstance(found, dict) else None
         if kernels is None:
@@ -37,6 +37,18 @@ def stale(results: Path, current: str) -> list[str]:
 
 def test_committed_results_are_of_these_kernels():
     assert stale(ROOT / "results", script.kernels_hash()) == []
+
+
+def test_committed_results_of_products_are_of_these_kernels():
+    products = script.kernels_hash(only="products")
+    assert products != script.kernels_hash()
+    assert stale(ROOT / "results", products, "products/**/*.json") == []
+
+
+def test_the_kernels_of_a_folder_are_covered_alone():
+    names = {path.as_posix() for path in script.covered(ROOT, "products")}
+    assert {"products/product_bf16.cu", "products/product_kernel.cuh", "products/palette_tile.hpp"} <= names
+    assert not any(name.startswith("entropy/lane") for name in names)
 
 
 def test_the_kernels_and_their_headers_are_covered():
