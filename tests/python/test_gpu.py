@@ -41,6 +41,17 @@ def test_the_command_lists_gpus_or_says_why_not(request):
     assert (found.get("reason") or found["gpus"][0]["name"]) in call(command, "devices").stdout
 
 
+def test_no_driver_is_needed_to_load(build_dir):
+    """CUDA's runtime is inside, and nobody else in the process sees it or stands in for it."""
+    (module,) = (build_dir / "python" / "wcodec").glob("_core.*.so")
+    for binary in (build_dir / "wcodec", build_dir / "api" / "libwcodec.so", module):
+        needed = subprocess.run(["readelf", "-d", binary], capture_output=True, text=True, check=True).stdout
+        assert "libcuda" not in needed, binary
+    for library in (build_dir / "api" / "libwcodec.so", module):
+        shown = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True)
+        assert " cuda" not in shown.stdout, library
+
+
 def test_auto_decodes_everywhere(request, model, container, tmp_path):
     command = request.getfixturevalue("wcodec")
     done = call(command, "decode", container, tmp_path / "back", "--device", "auto", "--json")
