@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cstring>
 #include <exception>
 #include <thread>
 
 #include "baselines/nvcomp_batch.hpp"
 #include "bench/gpu_kernels.hpp"
 #include "codec/gpu_decode.hpp"
+#include "codec/gpu_encode.hpp"
 #include "core/error.hpp"
 
 namespace wcodec {
@@ -48,11 +50,13 @@ class Outputs {
 class WcodecSubject final : public GpuSubject {
  public:
   WcodecSubject(const std::string& spec, const GpuOriginal& original)
-      : spec_(spec), outputs_(original), plans_(original.set.layers.size()) {
+      : spec_(spec), original_(original), outputs_(original), plans_(original.set.layers.size()) {
     const auto& layers = original.set.layers;
     const CoderChoice coder = parse_coder(spec);
     const std::vector<PredictorChoice> modes = parse_mode_set({"none"});
-    std::vector<u64> sizes(layers.size());
+    std::vector<u64>& sizes = sizes_;
+    sizes.resize(layers.size());
+    crcs_.resize(layers.size());
     std::atomic<std::size_t> next{0};
     std::vector<std::exception_ptr> errors(layers.size());
     std::vector<std::thread> threads;
@@ -62,6 +66,7 @@ class WcodecSubject final : public GpuSubject {
           try {
             const EncodedTensor encoded = encode_tensor(layers[i], kUntiled, modes, coder);
             sizes[i] = encoded.bytes.size();
+            std::memcpy(&crcs_[i], encoded.bytes.data() + encoded.bytes.size() - sizeof(u32), sizeof(u32));
             plans_[i] = plan_gpu_decode(encoded.bytes);
           } catch (...) {
             errors[i] = std::current_exception();
@@ -105,6 +110,16 @@ class WcodecSubject final : public GpuSubject {
                  scratch_.data(), status_.as<u64>(), stream);
     }
   }
+  bool can_encode() const override { return true; }
+  // Counts and encodes every layer; codes are chosen before, once. The first records are compared with the CPU's, by
+  // their size and checksum.
+  void encode(cudaStream_t stream) override {
+    if (encodings_.empty()) prepare_encodings();
+    for (const Encoding& encoding : encodings_) {
+      gpu_count(encoding.plan, encoding.memory, stream);
+      gpu_encode(encoding.plan, encoding.codes, encoding.memory, stream);
+    }
+  }
   void check() override {
     check_cuda(cudaDeviceSynchronize(), "decoding");
     u64 status = 0;
@@ -114,9 +129,49 @@ class WcodecSubject final : public GpuSubject {
   }
 
  private:
+  struct Encoding {
+    GpuEncodePlan plan;
+    GpuEncodeCodes codes;
+    DeviceBytes image, output;
+    GpuEncodeMemory memory;
+  };
+  void prepare_encodings() {
+    const auto& layers = original_.set.layers;
+    const u32 warps = gpu_encode_warps();
+    u64 work = 0, at = 0;
+    for (const QuantizedTensor& layer : layers) {
+      Encoding encoding{
+          plan_gpu_encode(layer.rows, layer.cols, layer.format, parse_coder(spec_), warps), {}, {}, {}, {}};
+      work = std::max(work, encoding.plan.work_size);
+      encodings_.push_back(std::move(encoding));
+    }
+    work_ = DeviceBytes(work);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      Encoding& encoding = encodings_[i];
+      encoding.image = DeviceBytes(encoding.plan.image_size);
+      encoding.output = DeviceBytes(encoding.plan.output_size);
+      encoding.memory = {original_.words.data() + at, encoding.image.data(), work_.data(), encoding.output.data()};
+      at += layers[i].words.size();
+      gpu_count(encoding.plan, encoding.memory, nullptr);
+      encoding.codes = choose_gpu_codes(encoding.plan, encoding.memory, nullptr);
+      gpu_encode(encoding.plan, encoding.codes, encoding.memory, nullptr);
+      const EncodedTensor encoded =
+          finish_gpu_encode(encoding.plan, encoding.codes, encoding.memory, layers[i].scales, nullptr);
+      u32 crc = 0;
+      std::memcpy(&crc, encoded.bytes.data() + encoded.bytes.size() - sizeof(u32), sizeof(u32));
+      if (encoded.bytes.size() != sizes_[i] || crc != crcs_[i])
+        throw Error(ErrorKind::internal, spec_ + ": the GPU's record is not the CPU's");
+    }
+  }
+
   std::string spec_;
+  const GpuOriginal& original_;
   Outputs outputs_;
   std::vector<GpuPlan> plans_;
+  std::vector<u64> sizes_;
+  std::vector<u32> crcs_;
+  std::vector<Encoding> encodings_;
+  DeviceBytes work_;
   std::vector<u64> image_places_, word_places_;
   u64 image_size_ = 0, words_size_ = 0, coded_ = 0;
   std::vector<DeviceBytes> images_;

@@ -54,7 +54,10 @@ std::string sha256_file(const std::string& path) {
   return text;
 }
 
-// libdeflate folds with carry-less multiplication where zlib goes byte by byte.
-u32 crc32(Bytes bytes, u32 seed) noexcept { return libdeflate_crc32(seed, bytes.data(), bytes.size()); }
+// libdeflate folds with carry-less multiplication where zlib goes byte by byte. A null pointer means a new beginning to
+// it, whatever the seed.
+u32 crc32(Bytes bytes, u32 seed) noexcept {
+  return bytes.empty() ? seed : libdeflate_crc32(seed, bytes.data(), bytes.size());
+}
 
 }  // namespace wcodec

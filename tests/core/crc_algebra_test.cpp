@@ -37,6 +37,12 @@ TEST(CrcAlgebra, PartsBecomeTheWhole) {
   }
 }
 
+TEST(CrcAlgebra, NothingBehindChangesNothing) {
+  const std::vector<u8> bytes = random_bytes(100, 3);
+  EXPECT_EQ(crc32(Bytes(), crc32(bytes)), crc32(bytes));
+  EXPECT_EQ(crc32(Bytes(bytes).subspan(40), crc32(Bytes(bytes).first(40))), crc32(bytes));
+}
+
 TEST(CrcAlgebra, WordsInAnyOrder) {
   // A word at byte p of n contributes x^32 · word · x^(8(n − p − 4)): what the GPU adds up, position by position.
   const std::vector<u8> bytes = random_bytes(400, 4);
