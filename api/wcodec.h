@@ -340,7 +340,8 @@ WCODEC_API const void* wcodec_gpu_plan_image(const wcodec_gpu_plan* plan);
 /* Gives the main memory of the image back, once it is on the GPU; decoding needs only what remains. */
 WCODEC_API void wcodec_gpu_plan_drop_image(wcodec_gpu_plan* plan);
 
-/* Copies the image to the GPU, in the stream's order. The plan has to stay until the stream has come there. */
+/* Copies the image to the GPU, in the stream's order, but not in a graph. The plan has to stay until the stream has
+ * come there. */
 WCODEC_API wcodec_status wcodec_gpu_upload(const wcodec_gpu_plan* plan, void* image, void* stream);
 /* Queues the decoding. `elements` has decoded_bytes. `status` is on the GPU; it stays as it is unless a stream is
  * damaged, and one word may serve many records. Decodes that follow one another on a stream may overlap, so that they

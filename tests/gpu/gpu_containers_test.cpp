@@ -93,7 +93,7 @@ TEST_F(GpuContainers, EveryPresetComesOutAsFromTheCpu) {
 TEST_F(GpuContainers, SeveralGpusShareALoad) {
   std::string why;
   const int gpus = gpu_runtime().count(why);
-  if (gpus < 2) GTEST_SKIP() << "this test needs two GPUs";
+  if (gpus < 2) GTEST_SKIP() << "this test needs a second GPU";
   const auto reader = ContainerReader::open(encode("speed"));
   load(*reader, gpus);
 }
