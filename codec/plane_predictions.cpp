@@ -2,6 +2,7 @@
 #include <array>
 
 #include "codec/tensor_codec.hpp"
+#include "entropy/histogram.hpp"
 #include "entropy/log2_cost.hpp"
 
 namespace wcodec {
@@ -55,17 +56,10 @@ PlanePredictions::Predicted& PlanePredictions::predicted(const PredictorChoice& 
     }
     row.residual(tile, context, entry->residuals.data() + grid_.offset(t));
   }
-  // Four histograms at once, so that equal neighbours do not wait for each other's store.
-  std::array<std::array<u32, 256>, 4> partial{};
-  const auto& residuals = entry->residuals;
-  std::size_t i = 0;
-  for (; i + 4 <= residuals.size(); i += 4) {
-    for (std::size_t k = 0; k < 4; ++k) ++partial[k][residuals[i + k]];
-  }
-  for (; i < residuals.size(); ++i) ++partial[0][residuals[i]];
-  for (std::size_t s = 0; s < entry->counts.size(); ++s) {
-    for (const auto& part : partial) entry->counts[s] += part[s];
-  }
+  ByteCounts counted;
+  counted.add(entry->residuals);
+  const std::array<u32, 256> counts = counted.counts();
+  for (std::size_t s = 0; s < entry->counts.size(); ++s) entry->counts[s] += counts[s];
   cache_.push_back(std::move(entry));
   return *cache_.back();
 }
@@ -125,17 +119,17 @@ ModeChoice PlanePredictions::choose(std::span<const PredictorChoice> modes) {
   // Gathers the chosen residuals and counts them.
   choice.residuals.resize(plane_.symbols.size());
   const auto gather = [&] {
-    std::array<std::array<u32, 256>, 2> partial{};
+    ByteCounts counted;
     for (std::size_t t = 0; t < tiles; ++t) {
       const auto tile = static_cast<i64>(t);
       const auto offset = static_cast<std::size_t>(grid_.offset(tile));
       const auto size = static_cast<std::size_t>(grid_.tile_rows(tile) * grid_.tile_cols(tile));
       const u8* const from = entries[choice.mode_of_tile[t]]->residuals.data() + offset;
       std::copy_n(from, size, choice.residuals.data() + offset);
-      for (std::size_t i = 0; i < size; ++i) ++partial[i & 1][from[i]];
+      counted.add({from, size});
     }
-    choice.residual_counts.assign(alphabet, 0);
-    for (std::size_t s = 0; s < alphabet; ++s) choice.residual_counts[s] = u64{partial[0][s]} + partial[1][s];
+    const std::array<u32, 256> counts = counted.counts();
+    choice.residual_counts.assign(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(alphabet));
   };
   std::vector<const std::vector<u64>*> first;
   for (const Predicted* entry : entries) first.push_back(&entry->none_costs);

@@ -36,13 +36,6 @@ bool lanes_are_empty(const LaneStates& states, int lanes) noexcept {
   return std::all_of(states.begin(), states.begin() + lanes, [](u32 x) { return x == kLaneLow; });
 }
 
-std::size_t states_size(const LaneStates& states, int lanes) noexcept {
-  if (lanes != kMaxLanes) return 4 * static_cast<std::size_t>(lanes);
-  std::size_t bits = 0;
-  for (const u32 x : states) bits += static_cast<std::size_t>(extra_bits(x));
-  return 16 + 64 + (bits + 7) / 8;
-}
-
 void write_states(const LaneStates& states, int lanes, std::vector<u8>& out) {
   if (lanes != kMaxLanes) {
     for (int lane = 0; lane < lanes; ++lane) {

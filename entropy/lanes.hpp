@@ -55,7 +55,6 @@ bool lanes_are_empty(const LaneStates& states, int lanes) noexcept;
 // lane 0 lowest), the low 16 bits of each (64 bytes), then the bits between and below the leading one, packed lowest
 // first and padded with zeros. Appends to `out`.
 void write_states(const LaneStates& states, int lanes, std::vector<u8>& out);
-std::size_t states_size(const LaneStates& states, int lanes) noexcept;
 // Throws Error{truncated | corrupt}. Every state is in [2^16, 2^32).
 void read_states(ByteReader& in, int lanes, LaneStates& states);
 

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "entropy/chunked_stream.hpp"
+#include "entropy/histogram.hpp"
 #include "entropy/pair_code.hpp"
 #include "entropy/raw_coder.hpp"
 
@@ -95,21 +96,13 @@ Split choose_split(const std::array<u64, 256>& counts, SymbolRange range, u8 cen
 }
 
 std::array<u64, 256> count(std::span<const u8> symbols) {
-  std::array<u64, 256> counts{};
-  // Four histograms at once: runs of one symbol would wait for their own counter.
-  std::array<std::array<u32, 256>, 4> partial{};
+  ByteCounts sample;
   const auto stride = static_cast<std::size_t>(prefix_stride(symbols.size()));
-  for (std::size_t first = 0; first < symbols.size(); first += stride) {
-    const auto block = symbols.subspan(first, std::min<std::size_t>(kPrefixSampleBlock, symbols.size() - first));
-    std::size_t i = 0;
-    for (; i + 4 <= block.size(); i += 4) {
-      for (std::size_t k = 0; k < 4; ++k) ++partial[k][block[i + k]];
-    }
-    for (; i < block.size(); ++i) ++partial[0][block[i]];
-  }
-  for (const auto& part : partial) {
-    for (std::size_t s = 0; s < 256; ++s) counts[s] += part[s];
-  }
+  for (std::size_t first = 0; first < symbols.size(); first += stride)
+    sample.add(symbols.subspan(first, std::min<std::size_t>(kPrefixSampleBlock, symbols.size() - first)));
+  const std::array<u32, 256> counted = sample.counts();
+  std::array<u64, 256> counts{};
+  std::copy(counted.begin(), counted.end(), counts.begin());
   return counts;
 }
 

@@ -7,6 +7,7 @@
 
 #include "entropy/chunked_stream.hpp"
 #include "entropy/exponent_contexts.hpp"
+#include "entropy/histogram.hpp"
 #include "entropy/log2_cost.hpp"
 #include "entropy/neighbour_contexts.hpp"
 #include "entropy/place_contexts.hpp"
@@ -119,7 +120,10 @@ void encode_by_context(const CoderInput& input, int count, const std::vector<u8>
                        const CoderOptions& options, Width width, LedgerWriter& out, bool in_rounds = false) {
   std::vector<std::array<u32, 256>> counts(static_cast<std::size_t>(count));
   if (of_symbol.empty()) {
-    for (const u8 symbol : input.residuals) ++counts[0][symbol >> width.low];
+    ByteCounts counted;
+    counted.add(input.residuals);
+    const std::array<u32, 256> whole = counted.counts();
+    for (std::size_t u = 0; u < whole.size(); ++u) counts[0][u >> width.low] += whole[u];
   } else {
     for (std::size_t i = 0; i < input.residuals.size(); ++i) ++counts[of_symbol[i]][input.residuals[i] >> width.low];
   }
@@ -162,10 +166,10 @@ void encode_by_place(PlaceKey key, const CoderInput& input, const CoderOptions& 
 // Neighbours are of the same chunk, so chunks are cut first: by what one table would cost.
 void encode_by_neighbours(const CoderInput& input, CoderOptions options, LedgerWriter& out) {
   const int bits = input.geometry.bits;
-  std::array<u32, 256> counts{};
-  for (const u8 symbol : input.residuals) ++counts[symbol];
-  options.log2_chunk =
-      choose_log2_chunk(options.log2_chunk, fast_entropy_bits(counts) / static_cast<double>(input.residuals.size()));
+  ByteCounts counted;
+  counted.add(input.residuals);
+  options.log2_chunk = choose_log2_chunk(
+      options.log2_chunk, fast_entropy_bits(counted.counts()) / static_cast<double>(input.residuals.size()));
   NeighbourContexts contexts;
   contexts.rule =
       choose_neighbour_rule(input.geometry.grid, input.geometry.bands != nullptr, input.log_scale, input.residuals);
