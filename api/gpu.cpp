@@ -98,7 +98,7 @@ wcodec_status wcodec_gpu_plan_create(const void* record, size_t record_size, con
     if (record_size != 0) api::require(record, "record");
     const Bytes bytes(static_cast<const u8*>(record), record_size);
     auto made = std::make_unique<wcodec_gpu_plan>();
-    made->plan = plan_gpu_decode(bytes, api::or_defaults(options).max_weights);
+    made->plan = plan_gpu_decode(bytes, api::or_defaults(options).max_weights.value_or(kDefaultWeightLimit));
     const GpuPlan& planned = made->plan;
     made->info = {0,
                   static_cast<wcodec_dtype>(dtype_of(planned.format).value_or(DType::uint8)),

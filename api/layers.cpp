@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 
+#include "api/layer_checks.hpp"
 #include "api/options.hpp"
 #include "api/stats.hpp"
 #include "api/status.hpp"
@@ -29,7 +31,10 @@ struct wcodec_encoder {
 };
 
 struct wcodec_decoder {
-  u64 max_weights;
+  std::optional<u64> max_weights;
+  // Of what the library is to allocate; memory of the caller's own says by itself how much is meant.
+  u64 limit(Bytes record) const noexcept { return max_weights.value_or(default_weight_limit(record.size())); }
+  u64 limit() const noexcept { return max_weights.value_or(kDefaultWeightLimit); }
   std::unique_ptr<RecordDecoder> records;
 };
 
@@ -43,37 +48,6 @@ class Stopwatch {
   using Clock = std::chrono::steady_clock;
   Clock::time_point begun_ = Clock::now();
 };
-
-bool is_dtype(wcodec_dtype dtype) noexcept { return dtype >= WCODEC_BOOL && dtype <= WCODEC_C64; }
-
-const DTypeInfo& checked(wcodec_dtype dtype) {
-  if (!is_dtype(dtype)) throw Error(ErrorKind::usage, fmt::format("{} is no wcodec_dtype", static_cast<int>(dtype)));
-  return info(static_cast<DType>(dtype));
-}
-
-// rows · cols, of at most `max_weights` elements.
-u64 checked_weights(u64 rows, u64 cols, u64 max_weights) {
-  if (rows > max_weights || cols > max_weights || (cols != 0 && rows > max_weights / cols)) {
-    throw Error(ErrorKind::limit, fmt::format("{} x {} elements are above the limit of {} (option max_weights)", rows,
-                                              cols, max_weights));
-  }
-  return rows * cols;
-}
-
-// Elements of a few bits must be such: a coder that ignores the upper bits would not give them back.
-void check_narrow(const DTypeInfo& d, Bytes elements) {
-  if (d.bits >= 8) return;
-  const int half = 1 << (d.bits - 1);
-  const auto wrong = [&](u8 byte) {
-    const int value = d.number == NumberClass::signed_int ? static_cast<i8>(byte) + half : byte;
-    return value < 0 || value >= 2 * half;
-  };
-  const auto at = std::find_if(elements.begin(), elements.end(), wrong);
-  if (at != elements.end()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("element {} is 0x{:02x}, which is no {}", at - elements.begin(), *at, d.name));
-  }
-}
 
 struct Layer {
   wcodec_dtype dtype;
@@ -98,20 +72,8 @@ struct Encoded {
 Encoded encode(const wcodec_encoder* encoder, const Layer& layer) {
   const Stopwatch watch;
   api::require(encoder, "encoder");
-  const DTypeInfo& d = checked(layer.dtype);
-  const u64 weights = checked_weights(layer.rows, layer.cols, encoder->max_weights);
-  if (layer.size != weights * static_cast<u64>(d.memory_bytes)) {
-    throw Error(ErrorKind::usage, fmt::format("{} x {} elements of {} take {} bytes, not {}", layer.rows, layer.cols,
-                                              d.name, weights * static_cast<u64>(d.memory_bytes), layer.size));
-  }
-  if (layer.size != 0) api::require(layer.elements, "elements");
-  const Bytes elements(static_cast<const u8*>(layer.elements), layer.size);
-  check_narrow(d, elements);
-  const QuantizedTensor tensor{static_cast<i64>(layer.rows),
-                               static_cast<i64>(layer.cols),
-                               word_format(d),
-                               {elements.begin(), elements.end()},
-                               {}};
+  const QuantizedTensor tensor =
+      api::checked_layer(layer.dtype, layer.rows, layer.cols, layer.elements, layer.size, encoder->max_weights);
   EncodedTensor tensor_record = encode_smallest(tensor, encoder->plans(layer.dtype));
   Encoded encoded{std::move(tensor_record.bytes), stats_of(tensor)};
   encoded.stats.encoded_bytes = encoded.bytes.size();
@@ -131,8 +93,10 @@ u64 bound(const StagePlan& plan, const DTypeInfo& d, u64 rows, u64 cols, u64 wei
     if (mode.row->scope == ParamScope::plane) plane_params += params;
     if (mode.row->scope == ParamScope::tile) tile_params = std::max(tile_params, params);
   }
-  const u64 plane = weights + tiles * (1 + tile_params) + plane_params + weights / 64 + 256;
-  return 64 + 2 * plan.modes.size() + plane_layout(word_format(d)).size() * plane;
+  // A choice a block, and at worst an escape of two bytes for every coefficient.
+  const u64 transformed = plan.transforms.is_identity() ? 0 : weights / 64 + 2 * weights + 16;
+  const u64 plane = weights + tiles * (1 + tile_params) + plane_params + transformed + weights / 64 + 256;
+  return 64 + 2 * plan.modes.size() + plan.transforms.rows.size() + plane_layout(word_format(d)).size() * plane;
 }
 
 wcodec_record_info public_info(const RecordInfo& record) {
@@ -180,11 +144,11 @@ Allocated allocate(u64 size) {
 }  // namespace
 
 size_t wcodec_dtype_size(wcodec_dtype dtype) {
-  return is_dtype(dtype) ? static_cast<size_t>(info(static_cast<DType>(dtype)).memory_bytes) : 0;
+  return api::is_dtype(dtype) ? static_cast<size_t>(info(static_cast<DType>(dtype)).memory_bytes) : 0;
 }
 
 const char* wcodec_dtype_name(wcodec_dtype dtype) {
-  return is_dtype(dtype) ? info(static_cast<DType>(dtype)).name.data() : nullptr;  // literals, so terminated
+  return api::is_dtype(dtype) ? info(static_cast<DType>(dtype)).name.data() : nullptr;  // literals, so terminated
 }
 
 wcodec_status wcodec_dtype_parse(const char* name, wcodec_dtype* dtype) {
@@ -203,7 +167,8 @@ wcodec_status wcodec_encoder_create(const wcodec_options* options, wcodec_encode
   return api::guarded([&] {
     api::require(encoder, "encoder");
     const wcodec_options& chosen = api::or_defaults(options);
-    auto made = std::make_unique<wcodec_encoder>(wcodec_encoder{api::encode_options(chosen), chosen.max_weights});
+    auto made = std::make_unique<wcodec_encoder>(
+        wcodec_encoder{api::encode_options(chosen), chosen.max_weights.value_or(kDefaultWeightLimit)});
     static_cast<void>(made->plans(WCODEC_U8));  // what is wrong with the options is said now
     *encoder = made.release();
   });
@@ -216,8 +181,8 @@ wcodec_status wcodec_encode_bound(const wcodec_encoder* encoder, wcodec_dtype dt
   return api::guarded([&] {
     api::require(encoder, "encoder");
     api::require(size, "bound");
-    const DTypeInfo& d = checked(dtype);
-    const u64 weights = checked_weights(rows, cols, encoder->max_weights);
+    const DTypeInfo& d = api::checked(dtype);
+    const u64 weights = api::checked_weights(rows, cols, encoder->max_weights);
     u64 least = ~u64{0};
     for (const StagePlan& plan : encoder->plans(dtype)) least = std::min(least, bound(plan, d, rows, cols, weights));
     *size = least;
@@ -285,7 +250,7 @@ wcodec_status wcodec_decode_layer(const wcodec_decoder* decoder, const void* rec
     api::check_struct(info, "info");
     api::check_struct(stats, "stats");
     const Bytes bytes = record_bytes(record, record_size);
-    const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
+    const wcodec_record_info described = public_info(describe_record(bytes, decoder->limit()));
     if (size < described.decoded_bytes) {
       api::fill_struct(info, described);
       throw api::BufferTooSmall{
@@ -308,7 +273,7 @@ wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder, const voi
     api::check_struct(info, "info");
     api::check_struct(stats, "stats");
     const Bytes bytes = record_bytes(record, record_size);
-    const wcodec_record_info described = public_info(describe_record(bytes, decoder->max_weights));
+    const wcodec_record_info described = public_info(describe_record(bytes, decoder->limit(bytes)));
     Allocated memory = allocate(described.decoded_bytes);
     decode(decoder, bytes, MutBytes(memory.get(), described.decoded_bytes), described, info, stats);
     *elements = memory.release();

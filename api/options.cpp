@@ -9,6 +9,7 @@
 #include "api/status.hpp"
 #include "codec/device.hpp"
 #include "codec/presets.hpp"
+#include "codec/progressive.hpp"
 #include "codec/stages.hpp"
 #include "core/ordered_parallel.hpp"
 #include "core/sources/view_spec.hpp"
@@ -68,9 +69,16 @@ constexpr std::array kOptions = {
              static_cast<void>(canonical_modes(names));
              o.modes = std::move(names);
            }},
+    Option{"transform", "of 8x8 blocks: identity, dct8, adst8, or probe for each block's best",
+           [](wcodec_options& o, sv value) { o.transform = canonical_transform(value); }},
+    Option{"order", "of the bits of a progressive record: offset or sign-magnitude",
+           [](wcodec_options& o, sv value) {
+             static_cast<void>(parse_bit_order(value));
+             o.order = value;
+           }},
     Option{"coder", "entropy coder with its options, rans:tables=row-col-scale,contexts=64",
            [](wcodec_options& o, sv value) { o.coder = canonical_coder(value); }},
-    Option{"preset", "ratio, balanced or speed, where tile, modes and coder do not say it in detail",
+    Option{"preset", "ratio, balanced or speed, where tile, modes, transform and coder do not say it in detail",
            [](wcodec_options& o, sv value) {
              static_cast<void>(parse_preset(value));
              o.preset = value;
@@ -97,8 +105,10 @@ constexpr std::array kOptions = {
            [](wcodec_options& o, sv value) { o.overwrite = flag("overwrite", value); }},
     Option{"atol", "largest absolute difference that counts as equal; 0 compares bits",
            [](wcodec_options& o, sv value) { o.atol = tolerance(value); }},
-    Option{"max_weights", "a layer's record that claims more elements is refused",
-           [](wcodec_options& o, sv value) { o.max_weights = number("max_weights", value, 0, kMost); }},
+    Option{
+        "max_weights",
+        "a layer's record that claims more elements is refused; default: 2^26, and above it 4096 a byte of the record",
+        [](wcodec_options& o, sv value) { o.max_weights = number("max_weights", value, 0, kMost); }},
     Option{"max_output_bytes", "a container that claims to hold more is refused",
            [](wcodec_options& o, sv value) { o.max_output_bytes = number("max_output_bytes", value, 0, kMost); }},
     Option{"max_part_weights", "a container with parts of more elements is refused",
@@ -119,6 +129,7 @@ EncodeOptions encode_options(const wcodec_options& options) {
   out.preset = options.preset;
   out.tile = options.tile;
   out.modes = options.modes;
+  out.transform = options.transform;
   out.coder = options.coder;
   out.views = options.views;
   out.model_name = options.model_name;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@
 
 struct wcodec_options {
   // Stages by their specs; empty ones are the library's to choose.
-  std::string preset, tile, coder;
+  std::string preset, tile, transform, coder, order;
   std::vector<std::string> modes;
   std::map<std::string, std::string> views;
   std::string model_name;
@@ -27,7 +28,7 @@ struct wcodec_options {
   bool verify = true, overwrite = false;
   double atol = 0;
   wcodec::u64 part_weights = wcodec::kDefaultPartWeights;
-  wcodec::u64 max_weights = wcodec::kDefaultWeightLimit;
+  std::optional<wcodec::u64> max_weights;  // nothing: in proportion to a record, default_weight_limit
   wcodec::u64 max_output_bytes = wcodec::DecodeOptions().max_output_bytes;
   wcodec::u64 max_part_weights = wcodec::ReadLimits().max_part_weights;
   wcodec::u64 max_tensor_bytes = wcodec::ReadLimits().max_tensor_bytes;

@@ -145,7 +145,7 @@ WCODEC_API const char* wcodec_ledger_name(size_t entry);
 
 /* ---- One layer to bytes and back ------------------------------------------------------------------------------- */
 
-/* Uses the options preset, tile, modes, coder, max_weights. */
+/* Uses the options preset, tile, modes, transform, coder, max_weights. */
 typedef struct wcodec_encoder wcodec_encoder;
 
 WCODEC_API wcodec_status wcodec_encoder_create(const wcodec_options* options, wcodec_encoder** encoder);
@@ -180,7 +180,9 @@ typedef struct wcodec_record_info {
 WCODEC_API wcodec_status wcodec_describe_record(const void* record, size_t record_size, wcodec_record_info* info);
 
 /* Uses the options max_weights, device. With a device other than cpu the GPU decodes, and the elements come back to
- * main memory; what it has no decoder or no memory for the CPU decodes, to the same bytes. */
+ * main memory; what it has no decoder or no memory for the CPU decodes, to the same bytes. Without max_weights the
+ * library allocates for 2^26 elements, and for more only where the record has a byte for each 4096 of them (a constant
+ * layer takes no bytes at all): set it where larger constant layers are expected, or decode into memory of your own. */
 typedef struct wcodec_decoder wcodec_decoder;
 
 WCODEC_API wcodec_status wcodec_decoder_create(const wcodec_options* options, wcodec_decoder** decoder);
@@ -198,6 +200,35 @@ WCODEC_API wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder
                                                    size_t record_size, void** elements, size_t* size,
                                                    wcodec_record_info* info, wcodec_stats* stats);
 
+/* ---- One layer of small integers by bit planes ----------------------------------------------------------------- */
+
+/* Any beginning of a progressive record that holds whole planes decodes, with a bound on what each element is off; all
+ * of it decodes exactly. Elements are integers of at most 8 bits. */
+#define WCODEC_MAX_PLANES 12
+
+typedef struct wcodec_progressive_info {
+  size_t struct_size; /* set by the caller */
+  wcodec_dtype dtype;
+  uint64_t rows, cols;
+  uint32_t planes;        /* that were used */
+  uint32_t all_planes;    /* that the whole record has */
+  uint32_t bound;         /* no element is off by more, in units of an element; 0 with all planes */
+  uint64_t decoded_bytes; /* rows · cols · wcodec_dtype_size(dtype) */
+} wcodec_progressive_info;
+
+/* `*record` goes to wcodec_free. prefix_bytes[k] is how many bytes the first k planes take, k = 0 … all planes; it and
+ * `stats` may be NULL. Uses the options order, transform, max_weights. */
+WCODEC_API wcodec_status wcodec_encode_progressive_alloc(const wcodec_options* options, wcodec_dtype dtype,
+                                                         uint64_t rows, uint64_t cols, const void* elements,
+                                                         size_t size, void** record, size_t* record_size,
+                                                         uint64_t prefix_bytes[WCODEC_MAX_PLANES + 1],
+                                                         wcodec_stats* stats);
+/* From the first `planes` planes, or from all that are whole in the prefix (-1). `*elements` goes to wcodec_free;
+ * `info` may be NULL. Uses the option max_weights. */
+WCODEC_API wcodec_status wcodec_decode_progressive_alloc(const wcodec_options* options, const void* prefix,
+                                                         size_t prefix_size, int planes, void** elements, size_t* size,
+                                                         wcodec_progressive_info* info);
+
 /* ---- Checkpoints ----------------------------------------------------------------------------------------------- */
 
 /* Called on the thread that called the library, never at the same time as itself: bytes of the source that are done, of
@@ -207,7 +238,7 @@ typedef int (*wcodec_progress)(void* user, uint64_t bytes_done, uint64_t bytes_t
 
 /* Writes the checkpoint at `source` (a safetensors or GGUF file, an index of shards, a directory, pip:PACKAGE/PATH,
  * hf://ORG/NAME) to the container `destination`, which appears when it is complete and not before. Uses the options
- * preset, tile, modes, coder, view, model_name, part_weights, threads, memory, verify, overwrite. `options`,
+ * preset, tile, modes, transform, coder, view, model_name, part_weights, threads, memory, verify, overwrite. `options`,
  * `progress` and `stats` may be NULL. */
 WCODEC_API wcodec_status wcodec_encode_checkpoint(const char* source, const char* destination,
                                                   const wcodec_options* options, wcodec_progress progress, void* user,

@@ -177,6 +177,44 @@ class Decoder {
   std::unique_ptr<wcodec_decoder, Destroy> handle_;
 };
 
+struct ProgressiveRecord {
+  OwnedBytes record;
+  std::vector<std::uint64_t> prefix_bytes;  // that the first k planes take, k = 0 … all planes
+  wcodec_stats stats{};
+};
+struct ProgressiveLayer {
+  OwnedBytes elements;
+  wcodec_progressive_info info{};
+};
+
+// Integers of at most 8 bits by bit planes: see wcodec_encode_progressive_alloc.
+inline ProgressiveLayer decode_progressive(std::span<const std::uint8_t> prefix, int planes = -1,
+                                           const Options& options = {}) {
+  void* memory = nullptr;
+  std::size_t size = 0;
+  ProgressiveLayer layer;
+  layer.info.struct_size = sizeof layer.info;
+  check(wcodec_decode_progressive_alloc(options.get(), prefix.data(), prefix.size(), planes, &memory, &size,
+                                        &layer.info));
+  layer.elements = OwnedBytes(memory, size);
+  return layer;
+}
+inline ProgressiveRecord encode_progressive(wcodec_dtype dtype, std::uint64_t rows, std::uint64_t cols,
+                                            std::span<const std::uint8_t> elements, const Options& options = {}) {
+  void* memory = nullptr;
+  std::size_t size = 0;
+  std::uint64_t prefix_bytes[WCODEC_MAX_PLANES + 1];
+  ProgressiveRecord out;
+  out.stats.struct_size = sizeof out.stats;
+  check(wcodec_encode_progressive_alloc(options.get(), dtype, rows, cols, elements.data(), elements.size(), &memory,
+                                        &size, prefix_bytes, &out.stats));
+  out.record = OwnedBytes(memory, size);
+  out.prefix_bytes.push_back(prefix_bytes[0]);
+  for (int k = 1; k <= WCODEC_MAX_PLANES && prefix_bytes[k] != prefix_bytes[k - 1]; ++k)
+    out.prefix_bytes.push_back(prefix_bytes[k]);
+  return out;
+}
+
 // Bytes done, of how many, and the layer: false asks to stop, and so does an exception, which comes out at the caller.
 using Progress = std::function<bool(std::uint64_t, std::uint64_t, std::string_view)>;
 

@@ -32,6 +32,7 @@ struct EncodeOptions {
   std::string tile;                // "16x16"
   std::vector<std::string> modes;  // {"none", "left"}
   std::string coder;               // "rans:tables=row-col-scale,contexts=64"
+  std::string transform;           // "dct8", "probe"
   // Tensor-name glob → how packed codes are to be understood while they are coded ("int4:nibbles=low-first,bias=8",
   // core/sources/view.hpp). Only how well a layer is compressed depends on it; what comes back are the bytes of the
   // file.

@@ -10,8 +10,9 @@
 namespace wcodec {
 
 std::string to_string(const StagePlan& plan) {
-  return fmt::format("{} {} {}", plan.tile == kUntiled ? "rows" : to_string(plan.tile), mode_set_name(plan.modes),
-                     plan.coder.spec);
+  const std::string transform = plan.transforms.is_identity() ? "" : transform_set_name(plan.transforms) + " ";
+  return fmt::format("{} {} {}{}", plan.tile == kUntiled ? "rows" : to_string(plan.tile), mode_set_name(plan.modes),
+                     transform, plan.coder.spec);
 }
 
 Preset parse_preset(sv name) {
@@ -34,17 +35,18 @@ const char* preset_coder(Preset preset) noexcept {
 
 std::vector<StagePlan> preset_plans(Preset preset, const WordFormat& format) {
   const CoderChoice coder = parse_coder(preset_coder(preset));
-  std::vector<StagePlan> plans = {{kUntiled, parse_mode_set({"none"}), coder}};
+  std::vector<StagePlan> plans = {{kUntiled, parse_mode_set({"none"}), coder, identity_transform()}};
   // What prediction finds in a few tiles is worth its side information on integers, never on the fields of floats.
   if (preset == Preset::ratio && format.bits <= 8 && format.number != NumberClass::floating)
-    plans.push_back({{16, 16}, parse_mode_set({"none", "left", "top", "avg", "planar", "col-mean"}), coder});
+    plans.push_back(
+        {{16, 16}, parse_mode_set({"none", "left", "top", "avg", "planar", "col-mean"}), coder, identity_transform()});
   return plans;
 }
 
 EncodedTensor encode_smallest(const QuantizedTensor& tensor, std::span<const StagePlan> plans) {
-  EncodedTensor best = encode_tensor(tensor, plans[0].tile, plans[0].modes, plans[0].coder);
+  EncodedTensor best = encode_tensor(tensor, plans[0].tile, plans[0].modes, plans[0].coder, plans[0].transforms);
   for (const StagePlan& plan : plans.subspan(1)) {
-    EncodedTensor other = encode_tensor(tensor, plan.tile, plan.modes, plan.coder);
+    EncodedTensor other = encode_tensor(tensor, plan.tile, plan.modes, plan.coder, plan.transforms);
     if (other.bytes.size() < best.bytes.size()) best = std::move(other);
   }
   return best;

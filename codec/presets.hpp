@@ -12,8 +12,10 @@ struct StagePlan {
   TileShape tile = kUntiled;
   std::vector<PredictorChoice> modes;
   CoderChoice coder;
+  TransformSet transforms = identity_transform();
 };
-// "16x16 none+left rans:tables=tensor", or "rows none prefix" for kUntiled: for people.
+// "16x16 none+left rans:tables=tensor", "16x16 none dct8 rans:tables=band", or "rows none prefix" for kUntiled: for
+// people.
 std::string to_string(const StagePlan& plan);
 
 // ratio: the smallest of several plans, contexts in all of them. balanced: one table a tensor, within 0.5 % of that on

@@ -188,6 +188,13 @@ Header read_header(ByteReader& in, Bytes record, u64 max_weights) {
 
 }  // namespace
 
+BitOrder parse_bit_order(sv name) {
+  static constexpr sv kOrders[] = {"offset", "sign-magnitude"};
+  if (name == kOrders[0]) return BitOrder::offset;
+  if (name == kOrders[1]) return BitOrder::sign_magnitude;
+  throw Error(ErrorKind::usage, unknown_name("order of bits", name, kOrders));
+}
+
 ProgressiveRecord encode_progressive(const QuantizedTensor& tensor, const ProgressiveOptions& options) {
   check_format(tensor.format);
   const std::vector<SymbolPlane> split = split_planes(tensor);

@@ -15,6 +15,9 @@ struct ProgressiveOptions {
   TransformSet transforms = identity_transform();
 };
 
+// "offset" or "sign-magnitude"; throws Error{usage} with the nearest name.
+BitOrder parse_bit_order(sv name);
+
 struct ProgressiveRecord {
   std::vector<u8> bytes;
   Ledger ledger;                   // ledger.total() == bytes.size()
@@ -37,6 +40,10 @@ inline constexpr int kAllPlanes = -1;
 // the record says and of what follows from the planes themselves: half a step of what is hidden, through the gain of
 // the inverse transform, plus what its rounding can do. Throws Error{corrupt | truncated | unsupported | limit}; the
 // bytes of a plane are checked before they are read.
-ProgressiveTensor decode_progressive(Bytes prefix, int planes = kAllPlanes, u64 max_weights = kDefaultWeightLimit);
+ProgressiveTensor decode_progressive(Bytes prefix, int planes, u64 max_weights);
+// At most default_weight_limit(bytes of the prefix) weights.
+inline ProgressiveTensor decode_progressive(Bytes prefix, int planes = kAllPlanes) {
+  return decode_progressive(prefix, planes, default_weight_limit(prefix.size()));
+}
 
 }  // namespace wcodec

@@ -2,6 +2,7 @@
 // record (docs/format.md): all that a decoder needs besides them is a limit on how much it may allocate.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -75,11 +76,21 @@ inline constexpr TileShape kUntiled{1, kMaxTileSide};
 EncodedTensor encode_tensor(const QuantizedTensor& tensor, TileShape shape, std::span<const PredictorChoice> modes,
                             const CoderChoice& coder, const TransformSet& transforms = identity_transform());
 
+// What a caller accepts who does not say. A constant plane takes a byte whatever its size, so a few bytes may truly
+// hold a large matrix; above 2^26 weights they have to be in proportion to what they claim.
 inline constexpr u64 kDefaultWeightLimit = u64{1} << 34;
+inline constexpr u64 kSmallWeightLimit = u64{1} << 26, kWeightsPerByteLimit = 4096;
+constexpr u64 default_weight_limit(u64 record_bytes) noexcept {
+  const u64 bytes = std::min(record_bytes, kDefaultWeightLimit / kWeightsPerByteLimit);
+  return std::max(kSmallWeightLimit, bytes * kWeightsPerByteLimit);
+}
 
 // From the bytes alone. Throws Error{corrupt | truncated | unsupported | limit}; allocates nothing before the CRC is
 // checked and the shape is within `max_weights`.
-QuantizedTensor decode_tensor(Bytes record, u64 max_weights = kDefaultWeightLimit);
+QuantizedTensor decode_tensor(Bytes record, u64 max_weights);
+inline QuantizedTensor decode_tensor(Bytes record) {
+  return decode_tensor(record, default_weight_limit(record.size()));
+}
 // The same with the words in the caller's memory: `words` is exactly of their size, or Error{usage}. Returns all but
 // the words. Scratch memory, a byte a weight for each plane, is kept by the thread.
 QuantizedTensor decode_tensor_into(Bytes record, MutBytes words);

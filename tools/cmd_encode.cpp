@@ -21,14 +21,7 @@ struct Arguments {
 
 int encode(Arguments& arguments) {
   use_plugins(arguments.plugins);
-  for (const std::string& view : arguments.views) {
-    const auto equals = view.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("--view {}: write GLOB=SPEC, e.g. \"*.codes=int4:bias=8\"", printable(view)));
-    }
-    arguments.options.views[view.substr(0, equals)] = view.substr(equals + 1);
-  }
+  arguments.options.views = parse_views(arguments.views);
   if (!arguments.modes.empty()) arguments.options.modes = split_modes(arguments.modes);
   ByteProgress progress("encoding", arguments.work.quiet || arguments.work.json);
   arguments.options.threads = arguments.work.threads;
@@ -59,6 +52,10 @@ void add_encode(CLI::App& app, Action& action) {
   command->add_option("--tile", options.tile, "Tile shape (default: chosen for each layer)")->type_name("RxC");
   command->add_option("--modes", arguments->modes, "Candidate predictors, e.g. none+left (default: chosen)")
       ->type_name("MODES");
+  command
+      ->add_option("--transform", options.transform,
+                   "Transform of 8x8 blocks: identity, dct8, adst8, or probe: each block its own (default: identity)")
+      ->type_name("NAME");
   command->add_option("--coder", options.coder, "Entropy coder of `wcodec list coders` (default: chosen)")
       ->type_name("SPEC");
   command

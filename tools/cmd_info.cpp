@@ -8,17 +8,12 @@
 #include "core/sources/describe.hpp"
 #include "tools/byte_progress.hpp"
 #include "tools/codec_command.hpp"
+#include "tools/text_table.hpp"
 
 namespace wcodec {
 namespace {
 
 double per(u64 a, u64 b) { return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b); }
-
-std::string shape_text(const std::vector<i64>& shape) {
-  std::string text;
-  for (const i64 side : shape) text += fmt::format("{}{}", text.empty() ? "" : "x", side);
-  return text.empty() ? "scalar" : text;
-}
 
 nlohmann::json to_json(const ContainerReader& reader) {
   nlohmann::json layers = nlohmann::json::array(), files = nlohmann::json::array();
@@ -57,17 +52,7 @@ std::string layer_table(const ContainerReader& reader) {
                     layer.coded_bytes == 0 ? "-" : fmt::format("{:.4f}", per(layer.source_bytes, layer.coded_bytes)),
                     layer.weights == 0 ? "-" : fmt::format("{:.4f}", 8 * per(layer.coded_bytes, layer.weights))});
   }
-  std::vector<std::size_t> widths(rows[0].size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    out += fmt::format("{:<{}}", row[0], widths[0]);
-    for (std::size_t i = 1; i < row.size(); ++i) out += fmt::format("  {:>{}}", row[i], widths[i]);
-    out += '\n';
-  }
-  return out;
+  return text_table(rows);
 }
 
 std::string to_text(const ContainerReader& reader) {

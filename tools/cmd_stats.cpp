@@ -9,6 +9,7 @@
 #include "core/spec.hpp"
 #include "core/weight_stats.hpp"
 #include "tools/command.hpp"
+#include "tools/text_table.hpp"
 
 namespace wcodec {
 namespace {
@@ -55,17 +56,7 @@ std::string to_table(const std::vector<WeightStats>& tensors) {
     std::vector<std::string>& row = rows.emplace_back(1, printable(stats.name));
     for (const Column& column : kColumns) row.push_back(column.text(stats));
   }
-  std::vector<std::size_t> widths(rows[0].size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    out += fmt::format("{:<{}}", row[0], widths[0]);
-    for (std::size_t i = 1; i < row.size(); ++i) out += fmt::format("  {:>{}}", row[i], widths[i]);
-    out += '\n';
-  }
-  return out + kLegend;
+  return text_table(rows) + kLegend;
 }
 
 // Objects are printed as they come: a large checkpoint takes a while.

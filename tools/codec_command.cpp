@@ -46,6 +46,19 @@ void print_note(const std::string& note, const WorkArguments& work) {
   if (!note.empty() && !work.quiet) std::fputs(fmt::format("wcodec: note: {}\n", printable(note)).c_str(), stderr);
 }
 
+std::map<std::string, std::string> parse_views(const std::vector<std::string>& views) {
+  std::map<std::string, std::string> out;
+  for (const std::string& view : views) {
+    const auto equals = view.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--view {}: write GLOB=SPEC, e.g. \"*.codes=int4:bias=8\"", printable(view)));
+    }
+    out[view.substr(0, equals)] = view.substr(equals + 1);
+  }
+  return out;
+}
+
 nlohmann::json ledger_json(const Ledger& ledger) {
   nlohmann::json out = nlohmann::json::object();
   for (std::size_t i = 0; i < kLedgerEntries; ++i) out[std::string(kLedgerColumns[i])] = ledger.bytes[i];

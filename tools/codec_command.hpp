@@ -1,6 +1,7 @@
 // What `encode`, `decode` and `verify` have in common on the command line.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "codec/checkpoint_codec.hpp"
@@ -21,6 +22,8 @@ struct WorkArguments {
 void declare_device(CLI::App& command, std::string& device);
 // What there is to say of the device: a note to standard error, unless `quiet`.
 void print_note(const std::string& note, const WorkArguments& work);
+// Values of --view, "GLOB=SPEC" each. Throws Error{usage}.
+std::map<std::string, std::string> parse_views(const std::vector<std::string>& views);
 
 // "12.3 MB to 4.5 MB …", or the same as JSON.
 void print_stats(const CodecStats& stats, bool encoded, const std::string& destination, const WorkArguments& work);

@@ -34,6 +34,7 @@ void add_verify(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_devices(CLI::App& app, Action& action);
 void add_extract(CLI::App& app, Action& action);
+void add_progressive(CLI::App& app, Action& action);
 
 // Hidden subcommand of `run`: see experiments/worker.hpp.
 int run_worker(const std::vector<std::string>& arguments);

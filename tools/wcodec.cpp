@@ -77,6 +77,7 @@ int parse_and_run(int argc, char** argv) {
   add_info(app, action);
   add_extract(app, action);
   add_devices(app, action);
+  add_progressive(app, action);
   if (argc > 1) check_subcommand(app, argv[1]);
   try {
     app.parse(argc, argv);

@@ -132,6 +132,35 @@ class Decoder {
   api::Decoder decoder_;
 };
 
+nb::tuple encode_progressive(const std::string& dtype, std::uint64_t rows, std::uint64_t cols, nb::handle elements,
+                             const OptionMap& map) {
+  const wcodec_dtype type = to_dtype(dtype);
+  const api::Options options = to_options(map);
+  const Buffer buffer(elements);
+  api::ProgressiveRecord coded;
+  {
+    const nb::gil_scoped_release unlocked;
+    coded = api::encode_progressive(type, rows, cols, buffer.bytes(), options);
+  }
+  nb::list prefixes;
+  for (const std::uint64_t bytes : coded.prefix_bytes) prefixes.append(bytes);
+  return nb::make_tuple(nb::bytes(coded.record.data(), coded.record.size()), prefixes, to_dict(coded.stats));
+}
+
+nb::tuple decode_progressive(nb::handle prefix, int planes, const OptionMap& map) {
+  const api::Options options = to_options(map);
+  const Buffer buffer(prefix);
+  api::ProgressiveLayer layer;
+  {
+    const nb::gil_scoped_release unlocked;
+    layer = api::decode_progressive(buffer.bytes(), planes, options);
+  }
+  const wcodec_progressive_info& info = layer.info;
+  const std::string dtype = wcodec_dtype_name(info.dtype);
+  return nb::make_tuple(to_array(std::move(layer.elements)), dtype, info.rows, info.cols, info.planes, info.all_planes,
+                        info.bound);
+}
+
 // Looks for Ctrl-C, and asks the caller's function, if there is one, whether to go on.
 api::Progress to_progress(const nb::object& function) {
   return [&function](std::uint64_t done, std::uint64_t total, std::string_view layer) {
@@ -306,6 +335,10 @@ NB_MODULE(_core, module) {
       .def(nb::init<const OptionMap&>(), nb::arg("options"))
       .def("encode", &Encoder::encode, nb::arg("dtype"), nb::arg("rows"), nb::arg("cols"), nb::arg("elements"),
            "Row-major elements as a bytes-like object to (record, stats).");
+  module.def("encode_progressive", &encode_progressive, nb::arg("dtype"), nb::arg("rows"), nb::arg("cols"),
+             nb::arg("elements"), nb::arg("options"), "The record, what its first planes take, and stats.");
+  module.def("decode_progressive", &decode_progressive, nb::arg("prefix"), nb::arg("planes"), nb::arg("options"),
+             "The elements' bytes, dtype, rows, cols, planes used, planes in all, bound.");
   nb::class_<Decoder>(module, "Decoder", "Records to layers; safe to share between threads.")
       .def(nb::init<const OptionMap&>(), nb::arg("options"))
       .def("decode", &Decoder::decode, nb::arg("record"), "The elements' bytes as an array, and stats.");

@@ -24,6 +24,7 @@ from wcodec._devices import devices, why_no_gpu
 from wcodec._errors import WcodecError
 from wcodec._experiments import Run, command, run
 from wcodec._layers import Decoder, Encoder
+from wcodec._progressive import Planes, decode_progressive, encode_progressive
 from wcodec._reader import Slice, open
 from wcodec._save import save_file
 from wcodec._stats import Stats
@@ -33,6 +34,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "LayerComparison",
+    "Planes",
     "Run",
     "Slice",
     "Stats",
@@ -41,8 +43,10 @@ __all__ = [
     "__version__",
     "command",
     "decode_checkpoint",
+    "decode_progressive",
     "devices",
     "encode_checkpoint",
+    "encode_progressive",
     "is_container",
     "open",
     "run",

@@ -45,6 +45,7 @@ def encode_checkpoint(
     progress: Progress | None = None,
     modes: str | Iterable[str] | None = None,
     coder: str | None = None,
+    transform: str | None = None,
     preset: str | None = None,
     threads: int | None = None,
     memory: int | None = None,
@@ -61,11 +62,11 @@ def encode_checkpoint(
     memory      bytes that parts in flight may take
     verify      decode every part again before it is written
 
-    `tile_size`, `modes`, `coder` and `preset` are those of Encoder.
+    `tile_size`, `modes`, `coder`, `transform` and `preset` are those of Encoder.
     """
     options = option_map(
-        tile_size, modes, coder, preset=preset, model_name=model_name, threads=threads, memory=memory,
-        verify=verify, overwrite=overwrite,
+        tile_size, modes, coder, transform=transform, preset=preset, model_name=model_name, threads=threads,
+        memory=memory, verify=verify, overwrite=overwrite,
     )  # fmt: skip
     figures = _core.encode_checkpoint(os.fspath(src), os.fspath(dst), options, _callback(progress, verbose))
     return _finished(figures, dst, verbose)

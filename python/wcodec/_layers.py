@@ -35,7 +35,7 @@ def option_map(
     on where it is not the default, or where stages are named."""
     options = {}
     tile = tile_text(tile_size)
-    if tile != tile_text(16) or modes is not None or coder is not None:
+    if tile != tile_text(16) or modes is not None or coder is not None or others.get("transform") is not None:
         options["tile"] = tile
     if modes is not None:
         options["modes"] = modes if isinstance(modes, str) else "+".join(modes)
@@ -54,6 +54,7 @@ class Encoder:
     tile_size    side of a tile, (rows, columns), or text such as "8x32"; 16 leaves it to the preset
     modes        predictors that each tile chooses from, "none+left" or ["none", "left"], instead of the preset's
     coder        entropy coder with its options, "rans:tables=row-col-scale,contexts=64", likewise
+    transform    of 8x8 blocks, "dct8", "adst8" or "probe" (each block its own), likewise
     max_weights  refuse layers of more elements
 
     May be used by many threads at once; the interpreter lock is released during the work.
@@ -65,10 +66,13 @@ class Encoder:
         *,
         modes: str | Iterable[str] | None = None,
         coder: str | None = None,
+        transform: str | None = None,
         preset: str | None = None,
         max_weights: int | None = None,
     ) -> None:
-        self._core = _core.Encoder(option_map(tile_size, modes, coder, preset=preset, max_weights=max_weights))
+        self._core = _core.Encoder(
+            option_map(tile_size, modes, coder, transform=transform, preset=preset, max_weights=max_weights)
+        )
 
     def encode_layer(self, array: Any, *, dtype: str | None = None) -> tuple[bytes, Stats]:
         """The record of an array (NumPy, or anything with DLPack in main memory), and its accounts.
@@ -87,7 +91,7 @@ class Decoder:
 
     tile_size    taken for symmetry with Encoder; a record names its own tiles, and those count
     device       what decodes: "cpu", "cuda:N", or "auto" (a GPU where there is one); arrays come back to main memory
-    max_weights  refuse records that claim more elements (2^34 unless told otherwise)
+    max_weights  refuse records that claim more elements (default: 2^26, and above it 4096 a byte of the record)
 
     May be used by many threads at once; the interpreter lock is released during the work.
     """

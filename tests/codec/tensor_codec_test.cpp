@@ -143,6 +143,27 @@ class HostileRecord : public ::testing::Test {
   }
 };
 
+TEST_F(HostileRecord, AFewBytesMayNotAskForMuchUnlessTheCallerAgrees) {
+  const QuantizedTensor zeros{1, 1, word_format(info(DType::int8)), {0}, {}};
+  std::vector<u8> bytes = encode_tensor(zeros, kUntiled, parse_mode_set({"none"}), parse_coder("prefix")).bytes;
+  constexpr std::size_t kRows = 10;  // behind magic, version and format
+  ASSERT_EQ(bytes[kRows], 1);
+  bytes[kRows] = 0x80;
+  bytes.insert(bytes.begin() + kRows + 1, {0x80, 0x80, 0x40});  // 2^27
+  // A constant plane has as many symbols as there are.
+  bytes = sealed(bytes);
+  try {
+    decode_tensor(bytes);
+    ADD_FAILURE() << "2^27 weights in " << bytes.size() << " bytes";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::limit) << error.what();
+  }
+  EXPECT_EQ(decode_tensor(bytes, u64{1} << 27).words, std::vector<u8>(std::size_t{1} << 27));
+  EXPECT_EQ(default_weight_limit(100), u64{1} << 26);
+  EXPECT_EQ(default_weight_limit(u64{1} << 20), u64{1} << 32);
+  EXPECT_EQ(default_weight_limit(~u64{0}), u64{1} << 34);
+}
+
 TEST_F(HostileRecord, EveryTruncationIsRefused) {
   for (std::size_t size = 0; size < good_.size(); ++size) {
     EXPECT_THROW(decode_tensor(Bytes(good_).first(size)), Error) << size;

@@ -1,6 +1,7 @@
 """What every Python test can ask for: the source tree, the build directory and the wcodec command."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,3 +28,22 @@ def wcodec(build_dir: Path) -> Path:
     path = build_dir / "wcodec"
     assert path.exists(), f"{path} is not built: cmake --build --preset release"
     return path
+
+
+@pytest.fixture
+def call(wcodec: Path, tmp_path: Path):
+    """Runs the command in an empty folder; the answer has returncode, stdout and stderr."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [wcodec, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | environment,
+            check=False,
+        )
+
+    return run

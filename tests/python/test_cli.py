@@ -34,25 +34,6 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def call(wcodec: Path, tmp_path: Path):
-    """Runs the command; the answer has returncode, stdout and stderr."""
-
-    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [wcodec, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | environment,
-            check=False,
-        )
-
-    return run
-
-
 def said_in_one_sentence(answer: subprocess.CompletedProcess[str]) -> str:
     assert answer.returncode == 2
     assert answer.stdout == ""
@@ -73,7 +54,8 @@ def test_help_shows_where_to_start(call):
 
 
 @pytest.mark.parametrize(
-    "command", ["plan", "run", "report", "list", "stats", "encode", "decode", "verify", "info", "extract"]
+    "command",
+    ["plan", "run", "report", "list", "stats", "encode", "decode", "verify", "info", "extract", "progressive"],
 )
 def test_every_subcommand_has_an_example(call, command):
     answer = call(command, "--help")

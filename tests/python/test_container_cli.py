@@ -18,23 +18,6 @@ RNG = np.random.default_rng(4)
 
 
 @pytest.fixture
-def call(wcodec: Path, tmp_path: Path):
-    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [wcodec, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | environment,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture
 def model(tmp_path: Path) -> Path:
     path = tmp_path / "model.safetensors"
     tensors = {
@@ -347,3 +330,64 @@ def test_a_bar_on_a_terminal(wcodec, tmp_path):
     assert b"#" in seen
     assert b"98." in seen
     assert seen.endswith(b"\r\x1b[K"), "the bar is gone at the end"
+
+
+# --- transforms and bit planes -----------------------------------------------------------------------------------
+
+
+def test_stages_by_hand(call, model, tmp_path):
+    stages = ("--tile", "8x8", "--modes", "none+left", "--transform", "dct8", "--coder", "rans:tables=band")
+    answer = call("encode", model, "model.wcodec", *stages, "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["layers"] == 4
+    info = json.loads(call("info", "model.wcodec", "--json").stdout)
+    assert info["layers"][0]["stages"] == "8x8 none+left dct8 rans:contexts=32,tables=band"
+    assert call("decode", "model.wcodec", "copy.safetensors").returncode == 0
+    assert (tmp_path / "copy.safetensors").read_bytes() == model.read_bytes()
+    said = said_in_one_sentence(call("encode", model, "other.wcodec", "--transform", "dtc8"))
+    assert "did you mean 'dct8'" in said
+    assert not (tmp_path / "other.wcodec").exists()
+
+
+def test_any_beginning_of_a_progressive_file(call, model, tmp_path):
+    answer = call("progressive", "encode", model, "model.wcp", "--json")
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)
+    assert (told["layers"], told["exact_layers"], told["planes"]) == (4, 3, 8)
+    assert sum(told["ledger"].values()) == told["file_bytes"] == (tmp_path / "model.wcp").stat().st_size
+    info = json.loads(call("progressive", "info", "model.wcp", "--json").stdout)
+    assert info["prefix_bytes"][-1] == told["file_bytes"]
+    assert "layer.weight" in call("progressive", "info", "model.wcp").stdout
+    tensors = load_file(model)
+    last = 256
+    for planes, size in enumerate(info["prefix_bytes"]):
+        cut = (tmp_path / "model.wcp").read_bytes()[:size]
+        (tmp_path / "cut.wcp").write_bytes(cut)
+        answer = call("progressive", "decode", "cut.wcp", "cut.safetensors", "--json", "-f")
+        assert answer.returncode == 0, answer.stderr
+        bounds = {layer["name"]: layer["bound"] for layer in json.loads(answer.stdout)["layers"]}
+        back = load_file(tmp_path / "cut.safetensors")
+        for name, tensor in tensors.items():
+            off = np.abs(back[name].astype(np.float64) - tensor.astype(np.float64)).max()
+            assert off <= bounds[name], (name, planes)
+        assert bounds["layer.weight"] < last
+        last = bounds["layer.weight"]
+        same = call("progressive", "decode", "model.wcp", "same.safetensors", "--planes", planes, "-f", "-q")
+        assert (same.returncode, same.stdout) == (0, "")
+        assert (tmp_path / "same.safetensors").read_bytes() == (tmp_path / "cut.safetensors").read_bytes()
+    assert last == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("encode", "model.safetensors", "x.wcp", "--order", "ofset"), "did you mean 'offset'"),
+        (("encode", "model.safetensors", "x.wcp", "--view", "codes"), "GLOB=SPEC"),
+        (("decode", "model.safetensors", "x.safetensors"), "no progressive file"),
+        (("decode", "absent.wcp", "x.safetensors"), "absent.wcp"),
+        (("info", "model.safetensors"), "no progressive file"),
+    ],
+)
+def test_wrong_usage_of_progressive(call, model, tmp_path, arguments, hint):
+    assert hint in said_in_one_sentence(call("progressive", *arguments))
+    assert not list(tmp_path.glob("x.*"))

@@ -309,3 +309,30 @@ def test_the_interpreter_runs_on_meanwhile():
     (begun, ended) = spans[0]
     within = [tick for tick in ticks if begun + 0.2 * (ended - begun) < tick < ended - 0.2 * (ended - begun)]
     assert within, f"nothing else ran during {ended - begun:.3f} s of encoding"
+
+
+# --- bit planes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@pytest.mark.parametrize("order", ["offset", "sign-magnitude"])
+@pytest.mark.parametrize("transform", [None, "dct8"])
+def test_planes_keep_their_bound(dtype, order, transform):
+    array = np.clip(np.random.default_rng(3).normal(20, 25, (37, 50)), 0, 120).astype(dtype)
+    record, prefixes, stats = wcodec.encode_progressive(array, order=order, transform=transform)
+    assert prefixes[-1] == len(record) == sum(stats.ledger.values())
+    for planes, size in enumerate(prefixes):
+        back, progress = wcodec.decode_progressive(record[:size])
+        assert (progress.planes, progress.all_planes) == (planes, len(prefixes) - 1)
+        assert np.abs(back.astype(int) - array.astype(int)).max() <= progress.bound
+        assert np.array_equal(wcodec.decode_progressive(record, planes)[0], back)
+    assert progress.bound == 0
+    assert np.array_equal(back, array)
+
+
+def test_planes_are_of_small_integers():
+    assert kind_of(wcodec.encode_progressive, np.zeros((2, 2), np.float32)) == "unsupported"
+    record, _, _ = wcodec.encode_progressive(np.zeros((4, 5), np.int8))
+    assert kind_of(wcodec.decode_progressive, record, 99) == "usage"
+    assert kind_of(lambda: wcodec.decode_progressive(record, max_weights=19)) == "limit"
+    assert kind_of(lambda: wcodec.encode_progressive(np.zeros((4, 5), np.int8), order="ofset")) == "usage"
