@@ -21,9 +21,9 @@ struct GpuEncodePlane {
 
 // For tensors of one shape, format and coder. Memory that the caller has for it, in bytes:
 //   image   image_size: tables; at most 20 KiB a plane and 17 KiB
-//   work    work_size: 8 bytes for each 1024 weights (or for each chunk of the size that the coder names), planes of
-//           formats that are split (a byte a weight each), and for each of `warps`, but not for more than there are
-//           chunks, two bytes for each weight of a chunk and some
+//   work    work_size: 8 bytes for each chunk (of 2^16 weights, where the coder names no size), planes of formats that
+//           are split (a byte a weight each), and for each of `warps`, but not for more than there are chunks, two
+//           bytes for each weight of a chunk and some
 //   output  output_size: that of the words packed at their width, and some bytes
 struct GpuEncodePlan {
   i64 rows = 0, cols = 0;
