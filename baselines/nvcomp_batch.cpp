@@ -13,6 +13,7 @@ namespace {
 
 void check_nvcomp(int status, const char* doing) {
   if (status != 0) {
+    cudaGetLastError();  // of what nvCOMP tried: the next check is about something else
     throw Error(ErrorKind::unsupported, fmt::format("nvCOMP refuses {}: {}", doing, NvcompLibrary::get().why(status)));
   }
 }

@@ -16,9 +16,12 @@ bool competes(const GpuRow& a, const GpuRow& b) {
   return std::tie(a.model, a.data, a.mebibytes, a.family) == std::tie(b.model, b.data, b.mebibytes, b.family);
 }
 
+// What cannot be captured in a graph is launched one by one there as well.
+double in_graph(const GpuRow& row) { return std::isfinite(row.graph) ? row.graph : row.single; }
+
 bool is_beaten(const GpuRow& row, const GpuRow& by) {
-  const bool as_good = by.coded_bytes <= row.coded_bytes && by.single >= row.single && by.graph >= row.graph;
-  return as_good && (by.coded_bytes < row.coded_bytes || by.single > row.single || by.graph > row.graph);
+  const bool as_good = by.coded_bytes <= row.coded_bytes && by.single >= row.single && in_graph(by) >= in_graph(row);
+  return as_good && (by.coded_bytes < row.coded_bytes || by.single > row.single || in_graph(by) > in_graph(row));
 }
 
 // The fastest nvCOMP on the same data whose ratio is at least that of `row`, within a thousandth; null: none.
@@ -28,26 +31,29 @@ const GpuRow* rival(const GpuRow& row, const std::vector<GpuRow>& rows) {
     if (!other.family.starts_with("nvcomp") || !other.failure.empty() || other.model != row.model ||
         other.data != row.data || other.mebibytes != row.mebibytes || other.ratio() < row.ratio() - 0.001)
       continue;
-    if (best == nullptr || std::max(other.single, other.graph) > std::max(best->single, best->graph)) best = &other;
+    if (best == nullptr || in_graph(other) > in_graph(*best)) best = &other;
   }
   return best;
 }
 
 std::string number(double value) { return std::isfinite(value) ? fmt::format("{:.0f}", value) : "–"; }
 
-// "1.31 (1,400 at 1.096)" is how many times as fast ours is.
+// How many times as fast ours is, in a single launch and in a graph.
 std::string against(const GpuRow& row, const std::vector<GpuRow>& rows) {
   if (row.family != "wcodec") return "";
   const GpuRow* const other = rival(row, rows);
   if (other == nullptr) return "none as small";
-  return fmt::format("{:.2f} · {:.2f}", row.single / other->single, row.graph / other->graph);
+  return fmt::format("{:.2f} · {:.2f}", row.single / other->single, row.graph / in_graph(*other));
 }
 
 json real(double value) { return std::isfinite(value) ? json(std::round(value * 1e4) / 1e4) : json(nullptr); }
 
 }  // namespace
 
-double GpuRow::share() const noexcept { return std::max(single / expand_single, graph / expand_graph); }
+double GpuRow::share() const noexcept {
+  const double of_single = single / expand_single, of_graph = graph / expand_graph;
+  return of_graph > of_single ? of_graph : of_single;
+}
 
 void mark_fronts(std::vector<GpuRow>& rows) {
   for (GpuRow& row : rows) {

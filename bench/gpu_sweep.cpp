@@ -14,10 +14,12 @@ std::string with_chunk(const std::string& spec, u64 chunk) {
 }
 
 std::vector<std::string> coders(sv data) {
-  if (data == "int8ch") return {"prefix:low=4", "prefix:low=2", "rans:precision=12"};
-  if (data == "int8pt") return {"prefix:low=2", "prefix:low=1", "rans:precision=12"};
+  if (data == "int8ch")
+    return {"prefix:low=4", "rans:precision=10,low=4", "rans:precision=10,low=3", "rans:precision=12"};
+  if (data == "int8pt")
+    return {"prefix:low=2", "rans:precision=11,low=2", "rans:precision=12,low=1", "rans:precision=12"};
   if (data == "int4") return {"prefix:low=0", "rans:precision=12"};
-  if (data == "fp8") return {"prefix:low=2", "prefix:low=3", "prefix:low=0", "rans:precision=12"};
+  if (data == "fp8") return {"prefix:low=2", "prefix:low=3", "rans:precision=12"};
   return {"prefix", "rans:precision=12"};
 }
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iostream>
@@ -92,6 +93,12 @@ std::string pci_address() {
   return text;
 }
 
+void write(const std::string& file, const std::string& text) {
+  std::ofstream out(file, std::ios::binary);
+  out << text;
+  if (!out.flush()) throw Error(ErrorKind::io, fmt::format("cannot write {}", printable(file)));
+}
+
 class Benchmark {
  public:
   explicit Benchmark(const Options& options) : options_(options), pci_(pci_address()), limits_(0, options.repeats) {
@@ -131,19 +138,26 @@ class Benchmark {
                                  : GpuModel::from_checkpoint(given.substr(0, equals), given.substr(equals + 1));
       std::cerr << fmt::format("{}: {} weights\n", model.name(), model.weights());
       for (const u64 mebibytes : options_.sizes) {
-        for (const std::string& data : options_.data) measure(model.make(data, mebibytes));
+        for (const std::string& data : options_.data) {
+          measure(model.make(data, mebibytes));
+          finish();  // what is measured is kept, whatever comes
+        }
       }
     }
+  }
+
+  std::string table() const { return gpu_markdown(machine_, rows_); }
+
+ private:
+  void finish() {
     const GpuClock after = read_gpu_clock(pci_);
     machine_.sm_mhz_after = after.sm_mhz;
     machine_.memory_mhz_after = after.memory_mhz;
     mark_fronts(rows_);
+    if (!options_.markdown.empty()) write(options_.markdown, table());
+    if (!options_.json.empty()) write(options_.json, gpu_json(machine_, rows_));
   }
 
-  const GpuMachine& machine() const { return machine_; }
-  const std::vector<GpuRow>& rows() const { return rows_; }
-
- private:
   void measure(const GpuDataSet& set) {
     const GpuOriginal original(set);
     std::vector<std::string> specs = wcodec_sweep(set.data, set.mebibytes);
@@ -184,15 +198,7 @@ class Benchmark {
     for (std::size_t i = 0; i < copies; ++i) cold(i, stream.get());  // every output is written, whatever is timed
     if (!options_.is_once) {
       stream.wait();
-      // One look at the time decides how often a slow coder is repeated.
-      const double once = time_single(1, cold);
-      const int repeats = once > 0.01 ? 3 : options_.repeats;
-      row.single = gbs(row.words_bytes, time_single(repeats, cold));
-      row.graph = gbs(row.words_bytes, time_graph(repeats, 2 * copies, cold));
-      if (row.words_bytes + row.coded_bytes < machine_.l2_bytes) {
-        row.warm = gbs(row.words_bytes,
-                       time_graph(repeats, 16, [&](std::size_t, cudaStream_t queue) { subject->decode(0, queue); }));
-      }
+      time_decode(*subject, copies, row);
       const GpuClock clock = read_gpu_clock(pci_);
       row.sm_mhz = clock.sm_mhz;
       row.memory_mhz = clock.memory_mhz;
@@ -207,6 +213,28 @@ class Benchmark {
     std::tie(row.expand_single, row.expand_graph) = limits_.expand(row.coded_bytes, row.words_bytes);
   }
 
+  void time_decode(GpuSubject& subject, std::size_t copies, GpuRow& row) const {
+    const Launch cold = [&](std::size_t i, cudaStream_t stream) { subject.decode(i % copies, stream); };
+    const Launch warm = [&](std::size_t, cudaStream_t stream) { subject.decode(0, stream); };
+    // One look at the time decides how often a slow coder is repeated.
+    const double once = time_single(1, cold);
+    const auto repeats = [&](std::size_t launches) {
+      return static_cast<int>(
+          std::clamp(kLongEnough / (once * static_cast<double>(launches)), 1.0, static_cast<double>(options_.repeats)));
+    };
+    row.single = gbs(row.words_bytes, time_single(std::max(3, repeats(1)), cold));
+    try {
+      const std::size_t launches = once > kSlow ? copies : 2 * copies;
+      row.graph = gbs(row.words_bytes, time_graph(repeats(launches), launches, cold));
+      if (row.words_bytes + row.coded_bytes < machine_.l2_bytes)
+        row.warm = gbs(row.words_bytes, time_graph(repeats(16), 16, warm));
+    } catch (const Error& error) {
+      std::cerr << fmt::format("{}: not in a graph: {}\n", row.coder, error.what());
+    }
+  }
+
+  static constexpr double kLongEnough = 0.1, kSlow = 1e-3;  // seconds
+
   Options options_;
   std::string pci_;
   GpuMachine machine_;
@@ -214,12 +242,6 @@ class Benchmark {
   bool has_nvcomp_ = false;
   std::vector<GpuRow> rows_;
 };
-
-void write(const std::string& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary);
-  out << text;
-  if (!out.flush()) throw Error(ErrorKind::io, fmt::format("cannot write {}", printable(file)));
-}
 
 int run(int argc, char** argv) {
   Options options;
@@ -248,10 +270,7 @@ int run(int argc, char** argv) {
 
   Benchmark benchmark(options);
   benchmark.run();
-  const std::string table = gpu_markdown(benchmark.machine(), benchmark.rows());
-  std::cout << table;
-  if (!options.markdown.empty()) write(options.markdown, table);
-  if (!options.json.empty()) write(options.json, gpu_json(benchmark.machine(), benchmark.rows()));
+  std::cout << benchmark.table();
   return 0;
 }
 

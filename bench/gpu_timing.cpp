@@ -8,26 +8,8 @@ namespace {
 
 constexpr int kWarmup = 3;
 
-class Event {
- public:
-  Event() { check_cuda(cudaEventCreate(&event_), "creating an event"); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  void record(cudaStream_t stream) const { check_cuda(cudaEventRecord(event_, stream), "recording an event"); }
-  double seconds_since(const Event& begin) const {
-    check_cuda(cudaEventSynchronize(event_), "waiting for what is timed");
-    float ms = 0;
-    check_cuda(cudaEventElapsedTime(&ms, begin.event_, event_), "reading a time");
-    return 1e-3 * static_cast<double>(ms);
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
 double median_of(int repeats, const Launch& launch, cudaStream_t stream) {
-  const Event begin, end;
+  const DeviceEvent begin, end;
   std::vector<double> seconds;
   for (int i = 0; i < kWarmup + repeats; ++i) {
     begin.record(stream);
@@ -48,7 +30,8 @@ class Graph {
       for (std::size_t i = 0; i < launches; ++i) launch(i, stream);
     } catch (...) {
       cudaStreamEndCapture(stream, &graph_);
-      cudaGraphDestroy(graph_);
+      if (graph_ != nullptr) cudaGraphDestroy(graph_);
+      cudaGetLastError();  // of what cannot be captured; the GPU is well
       throw;
     }
     check_cuda(cudaStreamEndCapture(stream, &graph_), "ending a graph");

@@ -50,6 +50,26 @@ class DeviceBytes {
   u64 size_ = 0;
 };
 
+// A moment in a stream.
+class DeviceEvent {
+ public:
+  DeviceEvent() { check_cuda(cudaEventCreate(&event_), "creating an event"); }
+  ~DeviceEvent() { cudaEventDestroy(event_); }
+  DeviceEvent(const DeviceEvent&) = delete;
+  DeviceEvent& operator=(const DeviceEvent&) = delete;
+  void record(cudaStream_t stream) const { check_cuda(cudaEventRecord(event_, stream), "recording an event"); }
+  // Waits for this one.
+  double seconds_since(const DeviceEvent& begin) const {
+    check_cuda(cudaEventSynchronize(event_), "waiting for what is timed");
+    float ms = 0;
+    check_cuda(cudaEventElapsedTime(&ms, begin.event_, event_), "reading a time");
+    return 1e-3 * static_cast<double>(ms);
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 class DeviceStream {
  public:
   DeviceStream() { check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream"); }
