@@ -50,7 +50,6 @@ void read_measure(const yaml::Field& field, const StageNames& names, ExperimentC
       bytes->fail("'entropy' is reserved: every cell is encoded, and its entropies are reported beside its bytes");
     }
   }
-  if (const auto device = field.find("device")) read_device(*device);
   if (const auto timing = field.find("timing")) {
     static constexpr sv kTimingKeys[] = {"repeats", "warmup", "only"};
     timing->check_keys(kTimingKeys);
@@ -147,7 +146,12 @@ ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem:
   if (const auto controls = root.find("controls")) config.controls = read_controls(*controls);
 
   config.axes[static_cast<std::size_t>(Axis::transform)] = {"identity"};
+  // What axes.device does not say.
   config.axes[static_cast<std::size_t>(Axis::device)] = {"cpu"};
+  if (const auto measure = root.find("measure"); measure && measure->node().kind == yaml::Kind::map) {
+    if (const auto device = measure->find("device"))
+      config.axes[static_cast<std::size_t>(Axis::device)] = {read_device(*device)};
+  }
   const yaml::Field axes = root.require("axes");
   read_axes(axes, names, config);
   if (const auto zip = root.find("zip")) read_zip(*zip, config);
@@ -155,6 +159,7 @@ ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem:
   config.modes_identities = identities(config.axis(Axis::modes), names.modes_identity);
   config.coder_identities = identities(config.axis(Axis::coder), names.coder_identity);
   config.baseline_identities = identities(config.baselines, names.baseline_identity);
+  if (names.baseline_device) config.baseline_devices = identities(config.baselines, names.baseline_device);
   if (const auto controls = root.find("baseline_controls")) config.baseline_controls = read_controls(*controls);
   check_grid_size(axes, config);
   if (const auto where = root.find("where")) config.where = read_where(*where, names, config);

@@ -89,7 +89,8 @@ struct ExperimentConfig {
   std::optional<TimingConfig> timing;
   std::vector<Comparison> compare;
   std::map<std::string, std::string> modes_identities, coder_identities,
-      baseline_identities;  // by spec; see StageNames
+      baseline_identities;                              // by spec; see StageNames
+  std::map<std::string, std::string> baseline_devices;  // by spec: where it runs
   LimitConfig limits;
   u64 seed = 1;
   int threads = 0;  // always at least 1 after loading
@@ -110,6 +111,7 @@ struct StageNames {
   // What decides the bytes of a canonical spec beyond the spec itself: a library's version, a plug-in's file. May be
   // absent.
   std::function<std::string(const std::string&)> modes_identity, coder_identity, baseline_identity;
+  std::function<std::string(const std::string&)> baseline_device;  // "cpu" or "cuda:0"; absent: "cpu"
   std::function<std::string(const std::vector<std::string>&)> modes;
 };
 StageNames stage_names();  // of this process, plug-ins included

@@ -33,7 +33,7 @@ std::vector<std::string> read_baselines(const yaml::Field& field, const StageNam
 
 // A spec through its stage's canonical form; the stage's error becomes one that points at `field`.
 std::string read_spec(const yaml::Field& field, const std::function<std::string(sv)>& canonical);
-// "cpu", the only device yet; `auto` is what a machine has.
+// "cpu", "cpu:scalar", "cpu:all", "cuda:0"; `auto` is what this machine has.
 std::string read_device(const yaml::Field& field);
 // A list of predictors, e.g. [none, left], as "none+left".
 std::string read_modes(const yaml::Field& field, const StageNames& names);

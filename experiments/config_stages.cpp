@@ -29,6 +29,9 @@ StageNames stage_names() {
   names.modes_identity = modes_identity;
   names.coder_identity = [](const std::string& spec) { return std::string(parse_coder(spec).row->identity); };
   names.baseline_identity = [](const std::string& spec) { return experiment_baselines().prepare(spec).identity; };
+  names.baseline_device = [](const std::string& spec) {
+    return std::string(experiment_baselines().prepare(spec).row->is_on_gpu ? "cuda:0" : "cpu");
+  };
   return names;
 }
 

@@ -11,8 +11,11 @@
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "entropy/log2_cost.hpp"
+#include "experiments/cell_device.hpp"
 #include "experiments/controls.hpp"
+#include "experiments/cpu_timing.hpp"
 #include "experiments/diagnostics.hpp"
+#include "experiments/gpu_cells.hpp"
 #include "experiments/mixture_bound.hpp"
 #include "experiments/stage_registries.hpp"
 #include "quantizers/registry.hpp"
@@ -67,6 +70,10 @@ class ControlledTensor {
 
   CellResult measure_baseline(const Cell& cell) const {
     const PreparedBaseline baseline = experiment_baselines().prepare(cell.coder);
+    if (baseline.row->why_unavailable != nullptr) {
+      if (const std::string why = baseline.row->why_unavailable(); !why.empty())
+        throw Error(ErrorKind::unsupported, kUnavailable + why);
+    }
     const std::vector<u8> input = baseline_input(tensor_, baseline.packing);
     std::vector<u8> coded(baseline.bound(input.size()));
     Failure why;
@@ -92,6 +99,10 @@ class ControlledTensor {
     const QuantizedTensor back = decode_tensor(encoded.bytes, tensor_.weights());
     if (back.words != tensor_.words || back.scales != tensor_.scales || !(back.format == tensor_.format)) {
       throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
+    }
+    if (const CellDevice device = parse_cell_device(cell.device); device.is_gpu()) {
+      if (decode_words_on_gpu(encoded.bytes, device.gpu) != tensor_.words)
+        throw Error(ErrorKind::internal, "what the GPU decodes differs from the original");
     }
     CellResult result = start(cell);
     result.ledger = encoded.ledger;
@@ -242,76 +253,24 @@ void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::
   }
 }
 
-namespace {
-
-class CodecSubject final : public TimingSubject {
- public:
-  CodecSubject(QuantizedTensor tensor, const Cell& cell)
-      : tensor_(std::move(tensor)),
-        shape_(parse_tile(cell.tile)),
-        modes_(parse_mode_set(split_modes(cell.modes))),
-        transforms_(parse_transform_set(cell.transform)),
-        coder_(parse_coder(cell.coder)) {
-    encode();
-    if (decode_tensor(encoded_.bytes).words != tensor_.words)
-      throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
-  }
-  void encode() override { encoded_ = encode_tensor(tensor_, shape_, modes_, coder_, transforms_); }
-  void decode() override { decoded_ = decode_tensor(encoded_.bytes); }
-  u64 symbol_bytes() const override { return tensor_.symbol_bytes(); }
-  u64 coded_bytes() const override { return encoded_.bytes.size(); }
-
- private:
-  QuantizedTensor tensor_, decoded_;
-  TileShape shape_;
-  std::vector<PredictorChoice> modes_;
-  TransformSet transforms_;
-  CoderChoice coder_;
-  EncodedTensor encoded_;
-};
-
-class BaselineSubject final : public TimingSubject {
- public:
-  BaselineSubject(const QuantizedTensor& tensor, const Cell& cell)
-      : baseline_(experiment_baselines().prepare(cell.coder)),
-        input_(baseline_input(tensor, baseline_.packing)),
-        coded_(baseline_.bound(input_.size())),
-        back_(input_.size()),
-        symbol_bytes_(tensor.symbol_bytes()),
-        scale_bytes_(tensor.scales.size()) {
-    encode();
-    decode();
-    if (back_ != input_) throw Error(ErrorKind::internal, cell.coder + " did not give the bytes back");
-  }
-  void encode() override {
-    Failure why;
-    const auto size = baseline_.compress(input_, coded_, why);
-    if (!size) throw Error(ErrorKind::unsupported, "compression failed: " + std::string(why.text()));
-    size_ = *size;
-  }
-  void decode() override {
-    Failure why;
-    if (!baseline_.decompress(Bytes(coded_).first(size_), back_, why)) {
-      throw Error(ErrorKind::internal, "decompression failed: " + std::string(why.text()));
-    }
-  }
-  u64 symbol_bytes() const override { return symbol_bytes_; }
-  u64 coded_bytes() const override { return size_ + scale_bytes_; }
-
- private:
-  PreparedBaseline baseline_;
-  std::vector<u8> input_, coded_, back_;
-  std::size_t size_ = 0;
-  u64 symbol_bytes_, scale_bytes_;
-};
-
-}  // namespace
-
 std::unique_ptr<TimingSubject> make_timing_subject(const Checkpoint& checkpoint, std::size_t tensor, const Cell& cell) {
   QuantizedTensor quantized =
       apply_control(quantize(checkpoint, tensor, cell.quantizer), cell.control, cell.seed, cell.tensor_hash);
-  if (cell.role == Role::baseline) return std::make_unique<BaselineSubject>(quantized, cell);
-  return std::make_unique<CodecSubject>(std::move(quantized), cell);
+  const CellDevice device = parse_cell_device(cell.device);
+  if (cell.role == Role::baseline) {
+    const PreparedBaseline baseline = experiment_baselines().prepare(cell.coder);
+    const std::vector<u8> input = baseline_input(quantized, baseline.packing);
+    if (device.is_gpu())
+      return make_gpu_baseline_subject(cell.coder, input, quantized.symbol_bytes(), quantized.scales.size());
+    return make_baseline_subject(baseline, input, quantized.symbol_bytes(), quantized.scales.size());
+  }
+  if (!device.is_gpu()) return make_codec_subject(std::move(quantized), cell, device);
+  const auto tensor_to_encode = std::make_shared<const QuantizedTensor>(std::move(quantized));
+  const auto encode = [tensor_to_encode, shape = parse_tile(cell.tile), modes = parse_mode_set(split_modes(cell.modes)),
+                       coder = parse_coder(cell.coder), transforms = parse_transform_set(cell.transform)] {
+    return encode_tensor(*tensor_to_encode, shape, modes, coder, transforms).bytes;
+  };
+  return make_gpu_codec_subject(device.gpu, *tensor_to_encode, encode);
 }
 
 }  // namespace wcodec

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +12,10 @@
 #include "experiments/cell.hpp"
 
 namespace wcodec {
+
+// How the reason of a failure begins when the machine lacks what the cell needs (a GPU, nvCOMP): such a cell is
+// recorded as unavailable, and tried again by every run.
+inline const std::string kUnavailable = "unavailable: ";
 
 struct MeasureCallbacks {
   std::function<void(std::size_t cell)> begin;  // index into `cells`, before it runs
@@ -32,7 +37,18 @@ struct TimedCell {
   u64 symbol_bytes = 0;  // symbols at native width: the bytes that MB/s counts
   u64 coded_bytes = 0;
   std::vector<double> encode_seconds, decode_seconds;
+  std::vector<double> wall_seconds = {};  // of each decode on a GPU, launch and wait included; empty on the CPU
+  int threads = 1;                        // cores that worked at once
 };
+
+// What a device's own clock says of the last encode and decode.
+struct DeviceTime {
+  double encode_seconds, decode_seconds;  // kNotTimed: the host's clock counts
+  double wall_seconds;                    // of the decode, on the host's clock; kNotTimed on the CPU
+  double clock_mhz;                       // after the decode; kNotTimed: that of the host's processor
+  bool is_throttled;
+};
+inline constexpr double kNotTimed = std::numeric_limits<double>::quiet_NaN();
 
 // Prepares a cell for timing (reads, quantizes, allocates, checks a round trip) so that `encode` and `decode` time only
 // the codec.
@@ -43,6 +59,9 @@ class TimingSubject {
   virtual void decode() = 0;
   virtual u64 symbol_bytes() const = 0;
   virtual u64 coded_bytes() const = 0;
+  virtual DeviceTime device_time() const { return {kNotTimed, kNotTimed, kNotTimed, kNotTimed, false}; }
+  // Cores that work at once.
+  virtual int threads() const { return 1; }
 };
 std::unique_ptr<TimingSubject> make_timing_subject(const Checkpoint& checkpoint, std::size_t tensor, const Cell& cell);
 

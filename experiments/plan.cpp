@@ -161,6 +161,8 @@ class Expansion {
     cell.coder = baseline;
     cell.plugins = identity_of(config_.baseline_identities, baseline);
     cell.role = Role::baseline;
+    if (const auto on = config_.baseline_devices.find(baseline); on != config_.baseline_devices.end())
+      cell.device = on->second;
     return cell;
   }
   bool is_dropped(const Cell& cell) {

@@ -26,7 +26,7 @@ std::optional<sv> field_of(const CellContext& context, sv name) {
   if (name == "modes") return of_codec(cell.modes);
   if (name == "transform") return of_codec(cell.transform);
   if (name == "coder") return of_codec(cell.coder);
-  if (name == "device") return of_codec(cell.device);
+  if (name == "device") return cell.device;
   if (name == "baseline" && !is_codec) return cell.coder;
   return std::nullopt;
 }

@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "experiments/csv.hpp"
+#include "experiments/gpu_cells.hpp"
 
 namespace wcodec {
 namespace {
@@ -37,7 +38,8 @@ Json json_of(const MachineRecord& machine) {
   out["memory_bytes"] = machine.memory_bytes;
   out["os"] = text_or_null(machine.os);
   out["architecture"] = text_or_null(machine.architecture);
-  out["gpu"] = nullptr;
+  const GpuRecord gpu = gpu_record();
+  out["gpu"] = gpu.name.empty() ? Json(nullptr) : Json({{"name", plain_text(gpu.name)}, {"driver", gpu.driver}});
   return out;
 }
 
@@ -99,6 +101,7 @@ std::string provenance_json(const RunRecord& run) {
   out["checkpoints"] = Json::array();
   for (const CheckpointRecord& checkpoint : run.checkpoints) out["checkpoints"].push_back(json_of(checkpoint));
   out["build"] = json_of(build);
+  if (const std::string kernels = gpu_record().kernels; !kernels.empty()) out["kernels"] = kernels;
   out["machine"] = json_of(machine_record());
   return out.dump(2) + "\n";
 }

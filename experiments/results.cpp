@@ -104,6 +104,10 @@ TimingRow summarize_timing(CellLabel label, const TimedCell& timed, int threads,
   row.repeats = std::max(timed.encode_seconds.size(), timed.decode_seconds.size());
   row.encode = speed_of(timed.symbol_bytes, timed.encode_seconds);
   row.decode = speed_of(timed.symbol_bytes, timed.decode_seconds);
+  row.moved_gbs =
+      row.decode.median *
+      (1 + static_cast<double>(timed.coded_bytes) / static_cast<double>(std::max<u64>(1, timed.symbol_bytes))) / 1000;
+  row.busy = speed_of(timed.symbol_bytes, timed.wall_seconds).median / row.decode.median;
   row.clock_mhz = clock_mhz;
   row.warning = throttled ? "throttled" : noisy(row.encode) || noisy(row.decode) ? "noisy" : "";
   return row;

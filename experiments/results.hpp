@@ -67,6 +67,8 @@ struct TimingRow : CellLabel {
   int threads = 1;
   u64 repeats = 0;
   Speed encode, decode;
+  double moved_gbs = 0;  // GB/s that decoding reads and writes: coded bytes and symbols
+  double busy = 0;       // share of the wall clock that the GPU decodes, launch and wait being the rest; NaN on the CPU
   double clock_mhz = 0;  // NaN = unknown
   std::string warning;   // empty, "noisy" or "throttled"
 };

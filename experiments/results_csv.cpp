@@ -25,11 +25,11 @@ constexpr std::size_t kFirstAccount = 20;
 static_assert(kSummaryColumns[kFirstAccount] == kLedgerColumns.front());
 static_assert(kSummaryColumns[kFirstAccount + kLedgerEntries - 1] == kLedgerColumns.back());
 
-constexpr sv kTimingColumns[] = {"cell",           "checkpoint",     "family",         "tensor",         "kind",
-                                 "quantizer",      "tile",           "modes",          "coder",          "role",
-                                 "device",         "weights",        "symbol_bytes",   "coded_bytes",    "threads",
-                                 "repeats",        "encode_MBps",    "encode_MBps_q1", "encode_MBps_q3", "decode_MBps",
-                                 "decode_MBps_q1", "decode_MBps_q3", "clock_mhz",      "warning"};
+constexpr sv kTimingColumns[] = {
+    "cell",           "checkpoint", "family",      "tensor",         "kind",           "quantizer",    "tile",
+    "modes",          "coder",      "role",        "device",         "weights",        "symbol_bytes", "coded_bytes",
+    "threads",        "repeats",    "encode_MBps", "encode_MBps_q1", "encode_MBps_q3", "decode_MBps",  "decode_MBps_q1",
+    "decode_MBps_q3", "moved_GBps", "busy",        "clock_mhz",      "warning"};
 
 constexpr sv kModeColumns[] = {"checkpoint", "tensor", "kind",  "control", "quantizer", "tile",
                                "modes",      "coder",  "plane", "mode",    "tiles"};
@@ -144,7 +144,7 @@ std::string timings_csv(std::span<const TimingRow> rows) {
     csv.cell(row->device);
     csv.cell(row->weights).cell(row->symbol_bytes).cell(row->coded_bytes).cell(row->threads).cell(row->repeats);
     for (const Speed& speed : {row->encode, row->decode}) csv.cell(speed.median).cell(speed.q1).cell(speed.q3);
-    csv.cell(row->clock_mhz).cell(row->warning);
+    csv.cell(row->moved_gbs).cell(row->busy).cell(row->clock_mhz).cell(row->warning);
     csv.end_row();
   }
   return csv.text();

@@ -232,7 +232,8 @@ RunOutcome run_experiment(const PlannedExperiment& experiment, const RunOptions&
     ++outcome.cells;
     const auto it = store.cells().find(cell.hash);
     if (it == store.cells().end()) continue;
-    ++(it->second.status == CellStatus::finished ? outcome.reused : failed_before);
+    if (it->second.status == CellStatus::finished) ++outcome.reused;
+    failed_before += it->second.status != CellStatus::finished && it->second.status != CellStatus::unavailable;
   }
   if (outcome.reused != 0) {
     progress.note(fmt::format("{} of {} cells are in the ledger already", outcome.reused, outcome.cells));

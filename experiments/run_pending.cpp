@@ -35,7 +35,8 @@ WorkerTask make_task(const ExperimentConfig& config, const Plan& plan, const Cel
 bool is_over(const Store* store, const Cell& cell, bool retry_failed) {
   if (store == nullptr) return false;
   const auto it = store->cells().find(cell.hash);
-  return it != store->cells().end() && (it->second.status == CellStatus::finished || !retry_failed);
+  if (it == store->cells().end() || it->second.status == CellStatus::unavailable) return false;
+  return it->second.status == CellStatus::finished || !retry_failed;
 }
 
 // Cells grouped by what `key` makes of them, in the order of first sight.

@@ -15,8 +15,8 @@
 
 namespace wcodec {
 
-enum class CellStatus : u8 { finished, failed, timeout, crashed };
-inline constexpr std::array<sv, 4> kCellStatusNames = {"finished", "failed", "timeout", "crashed"};
+enum class CellStatus : u8 { finished, failed, timeout, crashed, unavailable };
+inline constexpr std::array<sv, 5> kCellStatusNames = {"finished", "failed", "timeout", "crashed", "unavailable"};
 constexpr sv to_string(CellStatus status) noexcept { return kCellStatusNames[static_cast<u8>(status)]; }
 
 struct CellRecord {

@@ -87,6 +87,7 @@ json to_json(const TimingRecord& record) {
           {"coded_bytes", record.timed.coded_bytes},
           {"encode_seconds", record.timed.encode_seconds},
           {"decode_seconds", record.timed.decode_seconds},
+          {"wall_seconds", record.timed.wall_seconds},
           {"threads", record.threads},
           {"clock_mhz", record.clock_mhz},
           {"throttled", record.throttled}};
@@ -99,7 +100,9 @@ TimingRecord timing_from_json(const json& from) {
   from.at("coded_bytes").get_to(record.timed.coded_bytes);
   record.timed.encode_seconds = reals(from.at("encode_seconds"));
   record.timed.decode_seconds = reals(from.at("decode_seconds"));
+  if (const auto wall = from.find("wall_seconds"); wall != from.end()) record.timed.wall_seconds = reals(*wall);
   from.at("threads").get_to(record.threads);
+  record.timed.threads = record.threads;
   record.clock_mhz = real(from.at("clock_mhz"));
   from.at("throttled").get_to(record.throttled);
   return record;

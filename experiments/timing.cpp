@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -40,6 +41,8 @@ struct Subject {
   std::unique_ptr<TimingSubject> codec;
   TimedCell timed;
   bool settled = false;  // failed, or too slow for another round
+  ClockReading clock = {};
+  bool has_own_clock = false;  // the device's
 };
 
 }  // namespace
@@ -65,11 +68,12 @@ void time_interleaved(std::size_t count, const std::function<std::unique_ptr<Tim
       TimedCell timed;
       timed.symbol_bytes = codec->symbol_bytes();
       timed.coded_bytes = codec->coded_bytes();
-      subjects.push_back({cell, std::move(codec), std::move(timed), false});
+      timed.threads = codec->threads();
+      subjects.push_back({cell, std::move(codec), std::move(timed)});
     });
   }
 
-  ClockReading clock_reading{clock_mhz(), 0};
+  ClockReading clock_reading{clock_mhz(), 0, false};
   std::vector<std::size_t> order(subjects.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   Philox random(options.seed, 0x74696d65);
@@ -84,10 +88,18 @@ void time_interleaved(std::size_t count, const std::function<std::unique_ptr<Tim
         const double middle = clock();
         subject.codec->decode();
         const double end = clock();
+        const DeviceTime own = subject.codec->device_time();
         const bool slow = round == -options.warmup && end - start > options.slow_seconds;
         if (round >= 0 || slow) {
-          subject.timed.encode_seconds.push_back(middle - start);
-          subject.timed.decode_seconds.push_back(end - middle);
+          subject.timed.encode_seconds.push_back(std::isnan(own.encode_seconds) ? middle - start : own.encode_seconds);
+          subject.timed.decode_seconds.push_back(std::isnan(own.decode_seconds) ? end - middle : own.decode_seconds);
+          if (!std::isnan(own.wall_seconds)) subject.timed.wall_seconds.push_back(own.wall_seconds);
+        }
+        if (!std::isnan(own.clock_mhz)) {
+          if (!subject.has_own_clock) subject.clock.before = own.clock_mhz;
+          subject.clock.after = own.clock_mhz;
+          subject.clock.is_held_back = subject.clock.is_held_back || own.is_throttled;
+          subject.has_own_clock = true;
         }
         subject.settled = slow;
       });
@@ -100,7 +112,7 @@ void time_interleaved(std::size_t count, const std::function<std::unique_ptr<Tim
   clock_reading.after = clock_mhz();
   for (const Subject& subject : subjects) {
     if (subject.timed.encode_seconds.empty()) continue;
-    callbacks.done(subject.cell, subject.timed, clock_reading);
+    callbacks.done(subject.cell, subject.timed, subject.has_own_clock ? subject.clock : clock_reading);
   }
 }
 

@@ -19,7 +19,8 @@ struct TimingOptions {
 // The clock around a measurement, in MHz; NaN where the system does not say.
 struct ClockReading {
   double before = 0, after = 0;
-  bool throttled() const noexcept { return after < 0.9 * before; }
+  bool is_held_back = false;  // its driver says so
+  bool throttled() const noexcept { return is_held_back || after < 0.9 * before; }
 };
 
 struct TimingCallbacks {

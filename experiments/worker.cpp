@@ -63,7 +63,7 @@ void time(const WorkerFunctions& functions, const WorkerTask& task) {
   TimingCallbacks callbacks;
   callbacks.begin = [](std::size_t cell) { send({{"begin", cell}}); };
   callbacks.done = [&](std::size_t cell, const TimedCell& timed, const ClockReading& clock) {
-    const TimingRecord record{task.cells.at(cell).hash, timed, 1, clock.after, clock.throttled()};
+    const TimingRecord record{task.cells.at(cell).hash, timed, timed.threads, clock.after, clock.throttled()};
     send_and_wait({{"timed", cell}, {"timing", to_json(record)}});
   };
   callbacks.failed = [](std::size_t cell, const std::string& reason) {

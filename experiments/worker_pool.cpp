@@ -140,7 +140,9 @@ class Pool {
       events_.timed(slot.job->task, timing_from_json(message["timing"]));
     } else if (has("failed")) {
       const std::size_t cell = settle(slot, message["failed"]);
-      events_.failed(slot.job->task, cell, CellStatus::failed, message["reason"].get<std::string>());
+      const std::string reason = message["reason"].get<std::string>();
+      const CellStatus status = reason.starts_with(kUnavailable) ? CellStatus::unavailable : CellStatus::failed;
+      events_.failed(slot.job->task, cell, status, reason);
     }
   }
 

@@ -105,7 +105,9 @@ TIMINGS = _columns(
     ("decode_MBps", "real", "MB/s", "median decode speed, 10^6 bytes of symbols a second"),
     ("decode_MBps_q1", "real", "MB/s", "lower quartile of it"),
     ("decode_MBps_q3", "real", "MB/s", "upper quartile of it"),
-    ("clock_mhz", "real", "MHz", "clock while timing"),
+    ("moved_GBps", "real", "GB/s", "bytes that decoding reads and writes, coded bytes and symbols"),
+    ("busy", "real", "", "share of the wall clock that the GPU decodes; empty on the CPU"),
+    ("clock_mhz", "real", "MHz", "clock while timing: of the core, or of the GPU's multiprocessors"),
     ("warning", "text", "", "empty, noisy (quartile spread over 10 % of the median) or throttled"),
 )
 

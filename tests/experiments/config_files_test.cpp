@@ -40,9 +40,11 @@ TEST(ConfigFilesOfTheRepository, PathsAreInTheRepositoryOrOptional) {
   for (const std::string& name : all_files()) {
     for (const CheckpointConfig& checkpoint : load(name).checkpoints) {
       const bool is_here = checkpoint.path.starts_with("checkpoints/");
+      const bool is_made = checkpoint.path.starts_with("synthetic:");
       const bool is_package = checkpoint.path.starts_with("pip:");
       const bool is_shared = checkpoint.path.starts_with("${WCODEC_CHECKPOINTS}/");
-      EXPECT_TRUE(is_here || is_package || (is_shared && checkpoint.optional)) << name << " " << checkpoint.path;
+      EXPECT_TRUE(is_here || is_package || is_made || (is_shared && checkpoint.optional))
+          << name << " " << checkpoint.path;
       EXPECT_TRUE(!is_here || fs::exists(checkpoint.address)) << checkpoint.address;
     }
   }

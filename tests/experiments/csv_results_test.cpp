@@ -218,9 +218,9 @@ TEST(Timings, AreMediansAndQuartilesOfSpeeds) {
   EXPECT_EQ(timings_csv(std::vector<TimingRow>{row}),
             "cell,checkpoint,family,tensor,kind,quantizer,tile,modes,coder,role,device,weights,symbol_bytes,"
             "coded_bytes,threads,repeats,encode_MBps,encode_MBps_q1,encode_MBps_q3,decode_MBps,decode_MBps_q1,"
-            "decode_MBps_q3,clock_mhz,warning\n"
+            "decode_MBps_q3,moved_GBps,busy,clock_mhz,warning\n"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,minilm,minilm,w,mlp.up,int8:axis=row,16x16,none+left,rans:tables=tensor,"
-            "codec,cpu,6400,6000000,5400,1,5,3,1.75,4.5,6,6,6,,noisy\n");
+            "codec,cpu,6400,6000000,5400,1,5,3,1.75,4.5,6,6,6,0.0060054,,,noisy\n");
 }
 
 class AtomicFile : public ::testing::Test {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "experiments/gpu_cells.hpp"
 #include "experiments/provenance.hpp"
 #include "experiments/results_file.hpp"
 
@@ -53,7 +54,8 @@ TEST(Provenance, IsJsonThatSaysWhatRan) {
   EXPECT_EQ(json["checkpoints"][0]["name"], "mi\\xff\\x1bni");
   EXPECT_EQ(json["checkpoints"][0]["address"], "${WCODEC_CHECKPOINTS}/a.safetensors");
   EXPECT_EQ(json["checkpoints"][0]["files"][0]["sha256"], "ab");
-  EXPECT_TRUE(json["machine"]["gpu"].is_null());
+  EXPECT_EQ(json["machine"]["gpu"].is_null(), !why_no_gpu_cells().empty());
+  EXPECT_EQ(json.contains("kernels"), why_no_gpu_cells().empty());
   EXPECT_GT(json["machine"]["cpus"], 0);
   EXPECT_GT(json["machine"]["memory_bytes"], 0);
   EXPECT_EQ(json["build"]["libraries"].size(), 14u);

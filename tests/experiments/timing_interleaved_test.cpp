@@ -86,5 +86,43 @@ TEST(Timing, AFailureLeavesTheOthers) {
   EXPECT_EQ(bench.done.at(2).encode_seconds.size(), 6u);
 }
 
+// A device tells its own times and clock.
+class DeviceSubject : public TimingSubject {
+ public:
+  void encode() override {}
+  void decode() override { ++passes_; }
+  u64 symbol_bytes() const override { return 1000; }
+  u64 coded_bytes() const override { return 900; }
+  DeviceTime device_time() const override {
+    return {kNotTimed, 0.25, 0.5, passes_ == 2 ? 1500.0 : 1980.0, passes_ == 2};
+  }
+  int threads() const override { return 7; }
+
+ private:
+  int passes_ = 0;
+};
+
+TEST(Timing, ADeviceHasItsOwnTimesAndClock) {
+  double now = 0;
+  TimedCell timed;
+  ClockReading clock;
+  TimingCallbacks callbacks;
+  callbacks.begin = [](std::size_t) {};
+  callbacks.done = [&](std::size_t, const TimedCell& found, const ClockReading& read) {
+    timed = found;
+    clock = read;
+  };
+  callbacks.failed = [](std::size_t, const std::string& reason) { ADD_FAILURE() << reason; };
+  time_interleaved(
+      1, [](std::size_t) { return std::make_unique<DeviceSubject>(); }, {3, 1, 0, 100.0}, callbacks,
+      [&] { return now += 2; });
+  EXPECT_EQ(timed.decode_seconds, (std::vector<double>{0.25, 0.25, 0.25}));
+  EXPECT_EQ(timed.wall_seconds, (std::vector<double>{0.5, 0.5, 0.5}));
+  EXPECT_EQ(timed.encode_seconds, (std::vector<double>{2, 2, 2}));
+  EXPECT_EQ(timed.threads, 7);
+  EXPECT_EQ(clock.after, 1980);
+  EXPECT_TRUE(clock.throttled());  // in one of the passes
+}
+
 }  // namespace
 }  // namespace wcodec

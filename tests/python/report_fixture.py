@@ -374,6 +374,8 @@ def _timings(rows: list[dict[str, Any]], rng: np.random.Generator) -> list[dict[
                 "decode_MBps": decode,
                 "decode_MBps_q1": 0.98 * decode,
                 "decode_MBps_q3": 1.02 * decode,
+                "moved_GBps": 1.9 * decode / 1000,
+                "busy": "",
                 "clock_mhz": 2700,
                 "warning": "noisy" if row["coder"].startswith("gzip") else "",
             }
