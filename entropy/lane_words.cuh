@@ -89,7 +89,8 @@ class Words {
     __syncwarp();
   }
 
-  // Lanes below 2^16 take the next words, in lane order.
+  // Lanes below 2^16 take the next words, in lane order. All lanes load: a register that only some load would be kept
+  // for the others from round to round.
   __device__ void refill(u32& x) {
     u32 all;
     asm volatile(
@@ -102,7 +103,7 @@ class Words {
         "  and.b32 at, %1, %3;\n"
         "  popc.b32 at, at;\n"
         "  mad.lo.u32 at, at, 2, %2;\n"
-        "  @due ld.shared.u16 word, [at];\n"
+        "  ld.shared.u16 word, [at];\n"
         "  mov.b32 {low, high}, %0;\n"
         "  @due mov.b32 %0, {word, low};\n"
         "}"
