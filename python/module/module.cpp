@@ -18,6 +18,8 @@
 #include <vector>
 #include <wcodec.hpp>
 
+#include "python/module/feedback.hpp"
+
 namespace nb = nanobind;
 namespace api = wcodec::api;
 
@@ -368,5 +370,6 @@ NB_MODULE(_core, module) {
   module.def("from_dlpack", &from_dlpack, nb::arg("array"),
              "(bytes without a copy, shape, DLPack type code, bits) of a contiguous array in main memory.");
   module.def("devices", &devices, "(GPUs, why there is none).");
+  bind_feedback(module);
   module.def("option_help", &option_help, "Keys that options may have, and what they mean.");
 }

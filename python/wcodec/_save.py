@@ -28,6 +28,20 @@ def save_file(
     dtypes   what elements mean where NumPy's type does not: {"a.weight": "BF16"} for an array of uint16
     options  those of encode_checkpoint
     """
+    folder = FilePath(os.fspath(path)).absolute().parent
+    with tempfile.TemporaryDirectory(prefix=".wcodec-", dir=folder) as scratch:
+        source = FilePath(scratch) / "model.safetensors"
+        write_safetensors(tensors, source, metadata, dtypes)
+        return encode_checkpoint(source, path, **options)
+
+
+def write_safetensors(
+    tensors: Mapping[str, Any],
+    path: FilePath,
+    metadata: Mapping[str, str] | None = None,
+    dtypes: Mapping[str, str] | None = None,
+) -> int:
+    """Writes a safetensors file, tensors by name; returns its bytes. Arguments as above."""
     prepared = {name: to_bytes(tensors[name], (dtypes or {}).get(name)) for name in sorted(tensors)}
     header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     offset = 0
@@ -36,11 +50,8 @@ def save_file(
         offset += flat.nbytes
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    folder = FilePath(os.fspath(path)).absolute().parent
-    with tempfile.TemporaryDirectory(prefix=".wcodec-", dir=folder) as scratch:
-        source = FilePath(scratch) / "model.safetensors"
-        with source.open("wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for flat, _, _ in prepared.values():
-                file.write(flat)
-        return encode_checkpoint(source, path, **options)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for flat, _, _ in prepared.values():
+            file.write(flat)
+    return 8 + len(text) + offset
