@@ -30,21 +30,10 @@ int attribute(cudaDeviceAttr which) {
 }
 int multiprocessors() { return attribute(cudaDevAttrMultiProcessorCount); }
 
-// Of the device: what kernels read beside a stream's numbers, and report to.
-struct Memory {
-  const u8* image;
-  const u8* first_plane;
-  u64* status;
-};
-
 // How often the table of a rANS stream stands in a block's shared memory: every doubling thins out bank conflicts, as
 // long as multiprocessors hold as many blocks.
 template <class Code, class Sink>
 u32 table_copies(u32 table_bytes, u32 rest_bytes) {
-  if (std::is_same_v<Code, ContextSteps>) {
-    const auto most = static_cast<u32>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin));
-    return table_bytes + rest_bytes <= most ? 1 : 0;
-  }
   if (!std::is_same_v<Code, RansSteps>) return 1;
   const auto room = static_cast<u32>(attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor)) / Sink::kBlocks;
   u32 copies = 1;
@@ -53,14 +42,14 @@ u32 table_copies(u32 table_bytes, u32 rest_bytes) {
 }
 
 template <class Code, class Sink>
-void launch(const GpuStream& stream, const Memory& memory, u8* out, cudaStream_t queue) {
+void launch(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
   const auto kernel = &decode_stream<Code, Sink>;
   const u64 chunks = stream.chunks(), processors = static_cast<u64>(multiprocessors());
   // Few chunks are spread over all multiprocessors, many share the tables of a block.
   const u64 warps = std::clamp<u64>((chunks + processors - 1) / processors, 1, Sink::kThreads / kMaxLanes);
   const u32 table_bytes = Code::table_bytes(stream);
-  const u32 copies = table_copies<Code, Sink>(table_bytes, 256 + Sink::kThreads / kMaxLanes * kWarpBytes);
-  const std::size_t shared = table_bytes * copies + 256 + warps * kWarpBytes;
+  const u32 copies = table_copies<Code, Sink>(table_bytes, 256 + Sink::kThreads / kMaxLanes * kStaged);
+  const std::size_t shared = table_bytes * copies + 256 + warps * kStaged;
   const int threads = static_cast<int>(warps) * kMaxLanes;
   if (shared > 48 * 1024)
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)));
@@ -77,25 +66,24 @@ void launch(const GpuStream& stream, const Memory& memory, u8* out, cudaStream_t
   config.dynamicSmemBytes = shared;
   config.stream = queue;
   config.attrs = &overlap;
-  // What reads the first plane has to wait for it.
-  const bool reads_plane = stream.code == GpuCode::context_rans && stream.keyed_on == GpuContexts::exponent;
-  config.numAttrs = attribute(cudaDevAttrComputeCapabilityMajor) >= 9 && !reads_plane ? 1 : 0;
-  check(cudaLaunchKernelEx(&config, kernel, stream, copies, memory.image, memory.first_plane, out, memory.status));
+  config.numAttrs = attribute(cudaDevAttrComputeCapabilityMajor) >= 9 ? 1 : 0;
+  check(cudaLaunchKernelEx(&config, kernel, stream, copies, image, out, status));
 }
 
 // A kernel for each number of uncoded bits.
 template <class Code, std::size_t... kLow>
-void launch_bytes(const GpuStream& stream, const Memory& memory, u8* out, cudaStream_t queue,
+void launch_bytes(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue,
                   std::index_sequence<kLow...>) {
-  using Launch = void (*)(const GpuStream&, const Memory&, u8*, cudaStream_t);
+  using Launch = void (*)(const GpuStream&, const u8*, u8*, u64*, cudaStream_t);
   static constexpr Launch kLaunch[] = {&launch<Code, ByteSink<Code::kSymbols, kLow>>...};
-  kLaunch[stream.low_bits](stream, memory, out, queue);
+  kLaunch[stream.low_bits](stream, image, out, status, queue);
 }
 
 template <class Code>
-void decode_lanes(const GpuStream& stream, const Memory& memory, u8* out, cudaStream_t queue) {
-  if (stream.output == GpuOutput::joined) return launch<Code, JoinSink<Code::kSymbols>>(stream, memory, out, queue);
-  launch_bytes<Code>(stream, memory, out, queue, std::make_index_sequence<8>());
+void decode_lanes(const GpuStream& stream, const u8* image, u8* out, u64* status, cudaStream_t queue) {
+  if (stream.output == GpuOutput::joined)
+    return launch<Code, JoinSink<Code::kSymbols>>(stream, image, out, status, queue);
+  launch_bytes<Code>(stream, image, out, status, queue, std::make_index_sequence<8>());
 }
 
 __global__ void unpack_stored(const __grid_constant__ GpuStream stream, const u8* image, u8* out) {
@@ -116,43 +104,18 @@ struct Joined {
   int shift[kMaxPlanes];
 };
 
-// A thread joins four neighbouring words: a word of four symbols from each plane, one access of up to 32 bytes out.
-constexpr u64 kJoinedTogether = 4;
-
-__device__ void put_word(u8* words, u64 i, int bytes, u64 word) {
-  if (bytes == 1) {
-    words[i] = static_cast<u8>(word);
-  } else if (bytes == 2) {
-    reinterpret_cast<u16*>(words)[i] = static_cast<u16>(word);
-  } else if (bytes == 4) {
-    reinterpret_cast<u32*>(words)[i] = static_cast<u32>(word);
-  } else {
-    reinterpret_cast<u64*>(words)[i] = word;
-  }
-}
-
 __global__ void join(const __grid_constant__ Joined from, u8* words) {
-  const u64 stride = u64{gridDim.x} * blockDim.x, groups = (from.count + kJoinedTogether - 1) / kJoinedTogether;
-  for (u64 g = u64{blockIdx.x} * blockDim.x + threadIdx.x; g < groups; g += stride) {
-    u64 word[kJoinedTogether] = {};
-#pragma unroll
-    for (int p = 0; p < kMaxPlanes; ++p) {
-      if (p >= from.planes) break;
-      const u32 four = reinterpret_cast<const u32*>(from.plane[p])[g];  // planes are padded to multiples of 16
-      for (int k = 0; k < 4; ++k) word[k] |= u64{four >> 8 * k & 0xff} << from.shift[p];
-    }
-    for (u64& each : word) each = restore_word(from.format, each);
-    const u64 first = kJoinedTogether * g;
-    if (first + kJoinedTogether > from.count) {
-      for (u64 i = first; i < from.count; ++i) put_word(words, i, from.format.memory_bytes, word[i - first]);
-    } else if (from.format.memory_bytes == 2) {
-      reinterpret_cast<uint2*>(words)[g] = {static_cast<u32>(word[0] | word[1] << 16),
-                                            static_cast<u32>(word[2] | word[3] << 16)};
+  const u64 stride = u64{gridDim.x} * blockDim.x;
+  for (u64 i = u64{blockIdx.x} * blockDim.x + threadIdx.x; i < from.count; i += stride) {
+    u64 arranged = 0;
+    for (int p = 0; p < from.planes; ++p) arranged |= u64{from.plane[p][i]} << from.shift[p];
+    const u64 word = restore_word(from.format, arranged);
+    if (from.format.memory_bytes == 2) {
+      reinterpret_cast<u16*>(words)[i] = static_cast<u16>(word);
     } else if (from.format.memory_bytes == 4) {
-      reinterpret_cast<uint4*>(words)[g] = {static_cast<u32>(word[0]), static_cast<u32>(word[1]),
-                                            static_cast<u32>(word[2]), static_cast<u32>(word[3])};
+      reinterpret_cast<u32*>(words)[i] = static_cast<u32>(word);
     } else {
-      for (int k = 0; k < 4; ++k) put_word(words, first + k, from.format.memory_bytes, word[k]);
+      reinterpret_cast<u64*>(words)[i] = word;
     }
   }
 }
@@ -183,25 +146,23 @@ void decode_bit_planes(const GpuPlan& plan, std::size_t p, const u8* image, u8* 
 }
 
 // One plane's symbols, a byte each in coding order.
-void decode(const GpuPlan& plan, std::size_t p, const Memory& memory, u8* out, cudaStream_t queue) {
+void decode(const GpuPlan& plan, std::size_t p, const u8* image, u8* out, u64* status, cudaStream_t queue) {
   const GpuStream& stream = plan.streams[p];
   if (stream.count == 0) return;
   switch (stream.code) {
     case GpuCode::stored:
-      unpack_stored<<<simple_blocks(stream.count), kSimpleThreads, 0, queue>>>(stream, memory.image, out);
+      unpack_stored<<<simple_blocks(stream.count), kSimpleThreads, 0, queue>>>(stream, image, out);
       return check(cudaGetLastError());
     case GpuCode::constant:
       return check(cudaMemsetAsync(out, stream.constant, stream.count, queue));
     case GpuCode::pairs:
-      return decode_lanes<PairSteps>(stream, memory, out, queue);
+      return decode_lanes<PairSteps>(stream, image, out, status, queue);
     case GpuCode::rans:
-      return decode_lanes<RansSteps>(stream, memory, out, queue);
+      return decode_lanes<RansSteps>(stream, image, out, status, queue);
     case GpuCode::bit_planes:
-      return decode_bit_planes(plan, p, memory.image, out, memory.status, queue);
+      return decode_bit_planes(plan, p, image, out, status, queue);
     case GpuCode::wide_rans:
-      return decode_lanes<WideRansSteps>(stream, memory, out, queue);
-    case GpuCode::context_rans:
-      return launch<ContextSteps, ByteSink<1, 0>>(stream, memory, out, queue);
+      return decode_lanes<WideRansSteps>(stream, image, out, status, queue);
   }
 }
 
@@ -215,35 +176,28 @@ std::string why_no_gpu() {
 }
 
 void gpu_decode_symbols(const GpuPlan& plan, const u8* image, u8* out, u64* status, CUstream_st* stream) {
-  decode(plan, 0, {image, nullptr, status}, out, stream);
+  decode(plan, 0, image, out, status, stream);
 }
 
 void gpu_decode(const GpuPlan& plan, const u8* image, u8* words, u8* scratch, u64* status, CUstream_st* stream) {
   const bool is_one_plane = plan.streams.size() == 1 || plan.is_joined, is_tiled = !plan.tiles.empty();
   u8* const planes = is_tiled ? scratch + plan.plane_bytes() : scratch;
   u32* const places = reinterpret_cast<u32*>(scratch + plan.plane_bytes() * plan.scratch_planes());
-  Memory memory{image, nullptr, status};
   const auto decode_plane = [&](std::size_t p, u8* out) {
-    decode(plan, p, memory, is_tiled ? scratch : out, stream);
+    decode(plan, p, image, is_tiled ? scratch : out, status, stream);
     if (is_tiled) gpu_reconstruct(plan.tiles[p], image, scratch, out, places, status, stream);
   };
   if (is_one_plane) return decode_plane(0, words);
   Joined from{plan.format, plan.weights(), static_cast<int>(plan.streams.size()), {}, {}};
   int shift = plan.format.bits;
   for (std::size_t p = 0; p < plan.streams.size(); ++p) {
-    // Bytes stored as they are need not move before they are joined.
-    if (plan.streams[p].code == GpuCode::stored && plan.streams[p].is_bytes) {
-      from.plane[p] = image + plan.streams[p].bytes;
-    } else {
-      u8* const plane = planes + p * plan.plane_bytes();
-      decode_plane(p, plane);
-      from.plane[p] = plane;
-    }
-    memory.first_plane = from.plane[0];
+    u8* const plane = planes + p * plan.plane_bytes();
+    decode_plane(p, plane);
+    from.plane[p] = plane;
     from.shift[p] = shift -= plan.streams[p].bits;
   }
   if (from.count == 0) return;
-  join<<<simple_blocks((from.count + kJoinedTogether - 1) / kJoinedTogether), kSimpleThreads, 0, stream>>>(from, words);
+  join<<<simple_blocks(from.count), kSimpleThreads, 0, stream>>>(from, words);
   check(cudaGetLastError());
 }
 

@@ -32,7 +32,6 @@ class Planner {
 
   void add_plane(const RecordHeader& header, const PlaneInfo& info, bool may_join) {
     info_ = info;
-    grid_ = header.grid;
     is_tiled_ = !header.is_plain();
     single_ = plane_layout(plan_.format).size() == 1;
     stream_ = {};
@@ -88,7 +87,6 @@ class Planner {
     if (used != 0 && stored.back() >> used != 0)
       throw Error(ErrorKind::corrupt, "frequency table: padding bits are not zero");
     stream_.bytes = place(stored.data(), stored.size());
-    stream_.is_bytes = stream_.bits == 8 && info_.zero == 0 && !is_tiled_;
   }
 
   void add_constant(u8 symbol) {
@@ -153,10 +151,9 @@ class Planner {
 
   void add_rans(bool may_join) {
     if (stream_.count == 0) return;
-    const std::optional<RansHeader> header = read_rans_header(in_, info_.bits, grid_, !plan_.streams.empty());
-    if (!header) unsupported("rANS with tables keyed on tiles, places or neighbours");
+    const std::optional<RansHeader> header = read_rans_header(in_, info_.bits, stream_.count);
+    if (!header) unsupported("rANS with several tables");
     if (header->is_stored) return add_stored();
-    if (header->tables.size() > 1) return add_context_rans(*header);
     const FrequencyTable& frequencies = header->table;
     const auto* const most = std::max_element(frequencies.frequency.begin(), frequencies.frequency.end());
     if (header->is_constant) return add_constant(static_cast<u8>(most - frequencies.frequency.begin()));
@@ -175,7 +172,11 @@ class Planner {
     } else {
       std::vector<u8> both(std::size_t{1} << frequencies.precision);
       std::array<u32, 256> ranges{};
-      spell_out(frequencies, both.data(), ranges.data());
+      for (u32 s = 0; s < 256; ++s) {
+        if (frequencies.frequency[s] == 0) continue;
+        std::fill_n(both.begin() + frequencies.start[s], frequencies.frequency[s], static_cast<u8>(s));
+        ranges[s] = (frequencies.frequency[s] - 1u) | u32{frequencies.start[s]} << 16;
+      }
       const auto* const bytes = reinterpret_cast<const u8*>(ranges.data());
       both.insert(both.end(), bytes, bytes + sizeof ranges);
       stream_.table = place(both.data(), both.size());
@@ -213,55 +214,9 @@ class Planner {
     }
   }
 
-  void add_context_rans(const RansHeader& header) {
-    if (is_tiled_) unsupported("rANS with several tables in tiles");
-    if (header.is_constant) unsupported("rANS whose tables all know one symbol only");
-    if (header.layout.low_bits > 0) unsupported("rANS with several tables and uncoded bits");
-    stream_.code = GpuCode::context_rans;
-    stream_.output = GpuOutput::bytes;
-    stream_.precision = static_cast<u8>(header.table.precision);
-    stream_.contexts = static_cast<u8>(header.tables.size());
-    stream_.cols = static_cast<u64>(plan_.cols);
-    set_layout(header.layout);
-    std::array<u8, 256> context_of{};
-    if (header.by_scale) {
-      stream_.keyed_on = GpuContexts::scale;
-      const auto place_levels = [&](const std::vector<u8>& levels, i64 size) {
-        const std::vector<u8> none(static_cast<std::size_t>(size));
-        return place((levels.empty() ? none : levels).data(), static_cast<std::size_t>(size));
-      };
-      stream_.row_level = place_levels(header.by_scale->row_level, plan_.rows);
-      stream_.col_level = place_levels(header.by_scale->column_level, plan_.cols);
-      std::copy(header.by_scale->context_of_sum.begin(), header.by_scale->context_of_sum.end(), context_of.begin());
-    } else {
-      stream_.keyed_on = GpuContexts::exponent;
-      context_of = header.by_exponent->context_of;
-    }
-    stream_.context_of = place(context_of.data(), context_of.size());
-    const std::size_t slots = std::size_t{1} << header.table.precision;
-    std::vector<u8> symbols(slots * header.tables.size());
-    std::vector<u32> ranges(256 * header.tables.size());
-    for (std::size_t k = 0; k < header.tables.size(); ++k)
-      spell_out(header.tables[k], symbols.data() + k * slots, ranges.data() + 256 * k);
-    const auto* const bytes = reinterpret_cast<const u8*>(ranges.data());
-    symbols.insert(symbols.end(), bytes, bytes + ranges.size() * sizeof(u32));
-    stream_.table = place(symbols.data(), symbols.size());
-    add_chunks(header.layout);
-  }
-
-  // A table as symbols of slots, and frequency − 1 | start << 16 of symbols.
-  static void spell_out(const FrequencyTable& table, u8* symbols, u32* ranges) {
-    for (u32 s = 0; s < 256; ++s) {
-      if (table.frequency[s] == 0) continue;
-      std::fill_n(symbols + table.start[s], table.frequency[s], static_cast<u8>(s));
-      ranges[s] = (table.frequency[s] - 1u) | u32{table.start[s]} << 16;
-    }
-  }
-
   GpuPlan& plan_;
   ByteReader& in_;
   PlaneInfo info_;
-  TileGrid grid_{};
   bool single_ = false, is_tiled_ = false;
   GpuStream stream_;
   std::array<u8, 256> map_;

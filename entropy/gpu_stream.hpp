@@ -8,10 +8,7 @@
 
 namespace wcodec {
 
-enum class GpuCode : u8 { stored, constant, pairs, rans, wide_rans, context_rans, bit_planes };
-
-// What a symbol's table is keyed on, where there are several.
-enum class GpuContexts : u8 { scale, exponent };
+enum class GpuCode : u8 { stored, constant, pairs, rans, wide_rans, bit_planes };
 
 // What decoded high parts become; the tables are made for one of these.
 enum class GpuOutput : u8 {
@@ -25,26 +22,18 @@ struct GpuStream {
   u8 bits, low_bits;  // of a symbol; uncoded ones of these
   u8 window;          // of a high part
   u8 log2_chunk;
-  u8 precision;   // rANS
-  u8 constant;    // the word's byte
-  bool is_bytes;  // stored: symbols of 8 bits that are the plane's own, so that `bytes` is the plane
-  u16 order;      // of its faults among those of the record (gpu_status)
-  u16 passes;     // bit_planes: how many
-  u64 count;      // symbols
-  u64 map;        // 256 bytes: the word's byte for high << low; uncoded bits are added to it by exclusive or
-  u64 table;    // pairs: kPairSlots × u32; rans: 2^p × u32; wide_rans: 2^p bytes, then 256 × u32; context_rans: 2^p
-                // bytes for each context, then 256 × u32 for each
-  u64 offsets;  // chunks + 1 × u64, from `bytes`, rising
-  u64 bytes;    // chunks, or the packed symbols of a stored stream
-  u64 low[3];   // sections of uncoded bits, 4, 2 and 1 of a symbol
-  u64 beside;   // joined: the stored plane's bytes
-  // context_rans:
-  GpuContexts keyed_on;
-  u8 contexts;
-  u64 cols;                  // of the tensor, whose symbols are in row-major order
-  u64 row_level, col_level;  // scale: a byte for each row and column
-  u64 context_of;            // 256 bytes: of the sum of both levels, or of the first plane's symbol
-  u64 size;                  // of the image: kGpuPadding bytes or more behind the last chunk
+  u8 precision;  // rANS
+  u8 constant;   // the word's byte
+  u16 order;     // of its faults among those of the record (gpu_status)
+  u16 passes;    // bit_planes: how many
+  u64 count;     // symbols
+  u64 map;       // 256 bytes: the word's byte for high << low; uncoded bits are added to it by exclusive or
+  u64 table;     // pairs: kPairSlots × u32; rans: 2^p × u32; wide_rans: 2^p bytes, then 256 × u32
+  u64 offsets;   // chunks + 1 × u64, from `bytes`, rising
+  u64 bytes;     // chunks, or the packed symbols of a stored stream
+  u64 low[3];    // sections of uncoded bits, 4, 2 and 1 of a symbol
+  u64 beside;    // joined: the stored plane's bytes
+  u64 size;      // of the image: kGpuPadding bytes or more behind the last chunk
 
   WC_HD constexpr u64 chunks() const { return (count + (u64{1} << log2_chunk) - 1) >> log2_chunk; }
 };

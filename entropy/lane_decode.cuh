@@ -6,8 +6,6 @@
 // chunk that does not end as it must is reported.
 #pragma once
 
-#include <type_traits>
-
 #include "entropy/lane_sinks.cuh"
 #include "entropy/pair_code.hpp"
 
@@ -63,88 +61,6 @@ struct WideRansSteps {
   }
 };
 
-// One of several tables a symbol. They are in shared memory where they fit (`copies` 1), else where the image has them
-// (0), in the caches.
-struct ContextSteps {
-  static constexpr int kSymbols = 1;
-  const u8 *symbols, *map;
-  const u32* ranges;
-  u32 precision, mask;
-  __device__ ContextSteps(const GpuStream& stream, const u8* tables, const u8* map_, u32)
-      : symbols(tables),
-        map(map_),
-        ranges(reinterpret_cast<const u32*>(tables + (u32{stream.contexts} << stream.precision))),
-        precision(stream.precision),
-        mask((1u << stream.precision) - 1) {}
-  __host__ __device__ static u32 table_bytes(const GpuStream& stream) {
-    return stream.contexts * ((1u << stream.precision) + 1024);
-  }
-  __device__ u32 step(u32& x, u32 context) const {
-    const u32 slot = x & mask, symbol = symbols[context << precision | slot], range = ranges[context << 8 | symbol];
-    x = ((range & 0xffff) + 1) * (x >> precision) + slot - (range >> 16);
-    return u32{map[symbol]} << 12;
-  }
-};
-
-// The contexts of a chunk's symbols: of eight neighbours a lane in block after block, and of any one.
-template <class Code>
-class Contexts {
- public:
-  __device__ Contexts(const GpuStream&, const u8*, const u8*, u64, u32) {}
-  __device__ void next_block() {}
-  __device__ u32 step(const Code& code, u32& x, int) const { return code.step(x); }
-  __device__ u32 step_one(const Code& code, u32& x, u32) const { return code.step(x); }
-};
-template <>
-class Contexts<ContextSteps> {
- public:
-  // `first_plane`: of the tensor, decoded before, for contexts by exponent.
-  __device__ Contexts(const GpuStream& stream, const u8* image, const u8* first_plane, u64 first, u32 lane)
-      : stream_(stream), image_(image), first_plane_(first_plane), first_(first), next_(first + kLaneSymbols * lane) {}
-  __device__ void next_block() {
-    const u8* const context_of = image_ + stream_.context_of;
-    eight_[0] = eight_[1] = 0;
-    if (stream_.keyed_on == GpuContexts::exponent) {
-      for (u32 k = 0; k < kLaneSymbols; ++k) put(k, __ldg(context_of + first_plane_[next_ + k]));
-    } else {
-      const u8 *const row_level = image_ + stream_.row_level, *const col_level = image_ + stream_.col_level;
-      u64 row = row_of(next_), col = next_ - row * stream_.cols;
-      u32 level = __ldg(row_level + row);
-      for (u32 k = 0; k < kLaneSymbols; ++k) {
-        if (col == stream_.cols) {
-          col = 0;
-          level = __ldg(row_level + ++row);
-        }
-        put(k, __ldg(context_of + level + __ldg(col_level + col++)));
-      }
-    }
-    next_ += kBlockSymbols;
-  }
-  __device__ u32 step(const ContextSteps& code, u32& x, int round) const {
-    return code.step(x, eight_[round / 4] >> 8 * (round % 4) & 0xff);
-  }
-  // Symbol i of the chunk.
-  __device__ u32 step_one(const ContextSteps& code, u32& x, u32 i) const { return code.step(x, of(first_ + i)); }
-
- private:
-  __device__ void put(u32 k, u32 context) { eight_[k / 4] |= context << 8 * (k % 4); }
-  __device__ u64 row_of(u64 symbol) const {
-    return (symbol | stream_.cols) >> 32 == 0 ? static_cast<u32>(symbol) / static_cast<u32>(stream_.cols)
-                                              : symbol / stream_.cols;
-  }
-  __device__ u32 of(u64 symbol) const {
-    const u8* const context_of = image_ + stream_.context_of;
-    if (stream_.keyed_on == GpuContexts::exponent) return __ldg(context_of + first_plane_[symbol]);
-    const u64 row = row_of(symbol);
-    return __ldg(context_of + __ldg(image_ + stream_.row_level + row) +
-                 __ldg(image_ + stream_.col_level + (symbol - row * stream_.cols)));
-  }
-  const GpuStream& stream_;
-  const u8 *image_, *first_plane_;
-  u64 first_, next_;
-  u32 eight_[2];
-};
-
 // The states a chunk begins with; how many bytes they took goes to `taken`.
 __device__ inline GpuFault read_states(const u8* chunk, u64 size, u32 lanes, u32 lane, u32& x, u32& taken) {
   if (lanes != kMaxLanes) {
@@ -191,8 +107,8 @@ __device__ void take_escaped(u32& x, u32& entry, bool escaped, int high_bits, Wo
 
 // Decodes chunk `index` of the stream.
 template <class Code, class Sink>
-__device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, const u8* image, const u8* map,
-                                 const u8* first_plane, u8* out, u64 index, u8* buffer, u32 lane) {
+__device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, const u8* image, const u8* map, u8* out,
+                                 u64 index, u8* buffer, u32 lane) {
   const u64* const offsets = reinterpret_cast<const u64*>(image + stream.offsets) + index;
   const u8* const chunk = image + stream.bytes + offsets[0];
   const u64 size = offsets[1] - offsets[0], first = index << stream.log2_chunk;
@@ -204,51 +120,38 @@ __device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, cons
     return fault;
 
   Sink sink(stream, {image, map, out, first, lane});
-  Contexts<Code> contexts(stream, image, first_plane, first, lane);
   Words words(buffer, chunk + state_bytes, image + stream.size - 32, lane);
   const u32 coded = count - static_cast<u32>(seeded_symbols(count, high_bits));
   const u32 blocks = static_cast<u32>(blocked_symbols(coded, static_cast<int>(lanes)) / kBlockSymbols);
   for (u32 b = 0; b < blocks; ++b) {
     words.top_up();
-    contexts.next_block();
     u32 entry[kRounds<Code::kSymbols>];
 #pragma unroll
     for (int r = 0; r < kRounds<Code::kSymbols>; ++r) {
-      entry[r] = contexts.step(code, x, r);
+      entry[r] = code.step(x);
       words.refill(x);
       if constexpr (Code::kSymbols == 2) {
-        if (__builtin_expect(any_lane_has<kGpuEscape>(entry[r]), 0))
+        if (any_lane_has<kGpuEscape>(entry[r]))
           take_escaped(x, entry[r], (entry[r] & kGpuEscape) != 0, high_bits, words, sink);
       }
     }
-    sink.put(entry);
+    sink.put(entry, b);
   }
-  // What is no whole block, and short chunks: a round at a time, perhaps not of all lanes. Where it makes a block
-  // together with what the last states hold, all of it is gathered in shared memory and leaves as a block does.
-  const u32 rest = blocks * static_cast<u32>(kBlockSymbols);
-  const bool is_block = lanes == kMaxLanes && count - rest == kBlockSymbols;
-  u8* const gathered = buffer + kStaged;
-  const auto put = [&](u32 i, u32 field) {
-    if (is_block) {
-      gathered[i - rest] = static_cast<u8>(field);
-    } else {
-      sink.put_one(i, field);
-    }
-  };
-  for (u32 i = rest; i < coded; i += Code::kSymbols * lanes) {
+  // What is no whole block, and short chunks: a round at a time, perhaps not of all lanes.
+  for (u32 i = blocks * static_cast<u32>(kBlockSymbols); i < coded; i += Code::kSymbols * lanes) {
     words.top_up();
     const u32 at = i + Code::kSymbols * lane;
     const bool active = lane < lanes && at < coded;
     u32 entry = 0;
-    if (active) entry = contexts.step_one(code, x, at);
+    if (active) entry = code.step(x);
     words.refill(x, active);
     if constexpr (Code::kSymbols == 2) {
       const bool escaped = (entry & kGpuEscape) != 0;
       if (__any_sync(kAll, escaped)) take_escaped(x, entry, escaped, high_bits, words, sink);
-      if (active) put(at, Sink::first_field(entry));
-      if (active && at + 1 < coded) put(at + 1, Sink::second_field(entry));
+      if (active) sink.put_one(at, Sink::first_field(entry));
+      if (active && at + 1 < coded) sink.put_one(at + 1, Sink::second_field(entry));
     } else if (active) {
-      put(at, entry >> 12 & 0xff);
+      sink.put_one(at, entry >> 12 & 0xff);
     }
   }
   bool ended = words.bytes_taken() == size - state_bytes;
@@ -256,24 +159,17 @@ __device__ GpuFault decode_chunk(const GpuStream& stream, const Code& code, cons
     const int slots = symbols_per_seed(high_bits), seed_bits = slots * high_bits;
     ended = ended && x >> seed_bits == kLaneLow >> seed_bits;
     for (int k = 0; k < slots; ++k)
-      put(coded + kMaxLanes * k + lane, sink.field(x >> (k * high_bits) & ((1u << high_bits) - 1)));
+      sink.put_one(coded + kMaxLanes * k + lane, sink.field(x >> (k * high_bits) & ((1u << high_bits) - 1)));
   } else {
     ended = ended && (lane >= lanes || x == kLaneLow);
-  }
-  if (is_block) {
-    __syncwarp();
-    sink.put_fields(*reinterpret_cast<const uint2*>(gathered + kLaneSymbols * lane));
   }
   return __all_sync(kAll, ended) ? GpuFault::none : GpuFault::bad_end;
 }
 
-// Shared memory: copies of the tables, 256 bytes of map, kWarpBytes a warp.
-inline constexpr u32 kWarpBytes = kStaged + static_cast<u32>(kBlockSymbols);
-
+// Shared memory: copies of the tables, 256 bytes of map, kStaged bytes a warp.
 template <class Code, class Sink>
 __global__ void __launch_bounds__(Sink::kThreads, Sink::kBlocks)
-    decode_stream(const __grid_constant__ GpuStream stream, u32 copies, const u8* image, const u8* first_plane, u8* out,
-                  u64* status) {
+    decode_stream(const __grid_constant__ GpuStream stream, u32 copies, const u8* image, u8* out, u64* status) {
   extern __shared__ uint4 shared[];
   // A launch that follows directly may begin while this one ends, and then waits for it at its own end.
 #if __CUDA_ARCH__ >= 900
@@ -282,9 +178,9 @@ __global__ void __launch_bounds__(Sink::kThreads, Sink::kBlocks)
   u8* const tables = reinterpret_cast<u8*>(shared);
   const u32 table_bytes = Code::table_bytes(stream), lane = threadIdx.x % kMaxLanes,
             warp = __shfl_sync(kAll, threadIdx.x / kMaxLanes, 0);  // known to be the same in all lanes
-  if (copies <= 1) {
+  if (copies == 1) {
     const uint4* const table = reinterpret_cast<const uint4*>(image + stream.table);
-    for (u32 i = threadIdx.x; i < copies * table_bytes / 16; i += blockDim.x) shared[i] = __ldg(table + i);
+    for (u32 i = threadIdx.x; i < table_bytes / 16; i += blockDim.x) shared[i] = __ldg(table + i);
   } else {
     const u32* const table = reinterpret_cast<const u32*>(image + stream.table);
     u32* const to = reinterpret_cast<u32*>(shared);
@@ -294,17 +190,11 @@ __global__ void __launch_bounds__(Sink::kThreads, Sink::kBlocks)
   const u32* const map_from = reinterpret_cast<const u32*>(image + stream.map);
   for (u32 i = threadIdx.x; i < 64; i += blockDim.x) reinterpret_cast<u32*>(map)[i] = __ldg(map_from + i);
   __syncthreads();
-  const Code code = [&] {
-    if constexpr (std::is_same_v<Code, ContextSteps>) {
-      return Code(stream, copies == 0 ? image + stream.table : tables, map, lane);
-    } else {
-      return Code(stream, tables, copies, lane);
-    }
-  }();
-  u8* const buffer = map + 256 + kWarpBytes * warp;
+  const Code code(stream, tables, copies, lane);
+  u8* const buffer = map + 256 + kStaged * warp;
   const u64 warps = u64{gridDim.x} * (blockDim.x / kMaxLanes);
   for (u64 index = u64{blockIdx.x} * (blockDim.x / kMaxLanes) + warp; index < stream.chunks(); index += warps) {
-    const GpuFault fault = decode_chunk<Code, Sink>(stream, code, image, map, first_plane, out, index, buffer, lane);
+    const GpuFault fault = decode_chunk<Code, Sink>(stream, code, image, map, out, index, buffer, lane);
     if (fault != GpuFault::none && lane == 0)
       atomicMax(reinterpret_cast<unsigned long long*>(status), gpu_status(fault, index, stream.order));
   }

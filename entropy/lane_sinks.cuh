@@ -28,21 +28,6 @@ __device__ inline u32 four_fields(const u32* entry) {
   return (even >> 4 & 0x00ff00ff) | (odd << 4 & 0xff00ff00);
 }
 
-// Loads run this many blocks ahead: memory that is busy answers later than a block is decoded.
-inline constexpr int kAhead = 2;
-
-// Bytes that are read once, in order.
-__device__ inline u32 load_once(const u32* at) {
-  u32 word;
-  asm("ld.global.nc.L1::no_allocate.L2::256B.b32 %0, [%1];" : "=r"(word) : "l"(at));
-  return word;
-}
-__device__ inline uint2 load_once(const uint2* at) {
-  uint2 words;
-  asm("ld.global.nc.L1::no_allocate.L2::256B.v2.b32 {%0, %1}, [%2];" : "=r"(words.x), "=r"(words.y) : "l"(at));
-  return words;
-}
-
 // Uncoded bits of a part (low_bits.hpp), a word a block: a lane's eight symbols lie in it beside those of 4/kWidth − 1
 // other lanes.
 template <int kWidth>
@@ -50,31 +35,21 @@ class LowWord {
   static constexpr u32 kSharing = 4 / kWidth;
 
  public:
-  // Loads run kAhead blocks ahead, beyond a chunk's last by less than kGpuPadding.
   __device__ LowWord(const u8* section, u64 first, u32 lane)
       : from_(reinterpret_cast<const u32*>(section + first * kWidth / 8) + lane / kSharing),
-        shift_(lane % kSharing * 2 * kWidth) {
-    for (int i = 0; i < kAhead; ++i) ahead_[i] = load();
-  }
-  // Of the next block.
-  __device__ void take(u32& first_four, u32& last_four, int shift) {
+        shift_(lane % kSharing * 2 * kWidth) {}
+  // Loads run a block ahead, beyond a chunk's last by less than kGpuPadding.
+  __device__ u32 load(u32 block) const { return __ldg(from_ + block * (kMaxLanes / kSharing)); }
+  __device__ void take(u32 word, u32& first_four, u32& last_four, int shift) const {
     constexpr u32 kMask = 0x01010101u * ((1u << kWidth) - 1);
-    u32 word = ahead_[0];
-    for (int i = 0; i + 1 < kAhead; ++i) ahead_[i] = ahead_[i + 1];
-    ahead_[kAhead - 1] = load();
     if constexpr (kSharing > 1) word >>= shift_;
     first_four ^= (word & kMask) << shift;
     last_four ^= (word >> kWidth & kMask) << shift;
   }
 
  private:
-  __device__ u32 load() {
-    const u32 word = load_once(from_);
-    from_ += kMaxLanes / kSharing;
-    return word;
-  }
   const u32* from_;
-  u32 shift_, ahead_[kAhead];
+  u32 shift_;
 };
 
 // To bytes; kLow (0 … 7) uncoded bits of each are added.
@@ -92,27 +67,30 @@ class ByteSink {
         out_(chunk_ + kLaneSymbols * place.lane),
         four_(place.image + stream.low[0], place.first, place.lane),
         two_(place.image + stream.low[1], place.first, place.lane),
-        one_(place.image + stream.low[2], place.first, place.lane) {}
+        one_(place.image + stream.low[2], place.first, place.lane) {
+    load(0);
+  }
   __device__ static u32 fields(u32 first, u32 second) { return first << 8 | second << 24; }
   __device__ static u32 first_field(u32 entry) { return entry >> 8 & 0xff; }
   __device__ static u32 second_field(u32 entry) { return entry >> 24; }
   __device__ u32 field(u32 high) const { return map_[high << kLow]; }
 
-  // Entries of the next block's rounds.
-  __device__ void put(const u32* entry) {
+  // Entries of a block's rounds.
+  __device__ void put(const u32* entry, u32 block) {
+    u32 first, last;
     if constexpr (kSymbols == 2) {
-      put_fields({__byte_perm(entry[0], entry[1], 0x7531), __byte_perm(entry[2], entry[3], 0x7531)});
+      first = __byte_perm(entry[0], entry[1], 0x7531);
+      last = __byte_perm(entry[2], entry[3], 0x7531);
     } else {
-      put_fields({four_fields(entry), four_fields(entry + 4)});
+      first = four_fields(entry);
+      last = four_fields(entry + 4);
     }
-  }
-  // The lane's eight fields of the next block.
-  __device__ void put_fields(uint2 fields) {
-    if constexpr ((kLow & 4) != 0) four_.take(fields.x, fields.y, 0);
-    if constexpr ((kLow & 2) != 0) two_.take(fields.x, fields.y, kLow & 4);
-    if constexpr ((kLow & 1) != 0) one_.take(fields.x, fields.y, kLow & 6);
-    *reinterpret_cast<uint2*>(out_) = fields;
+    if constexpr ((kLow & 4) != 0) four_.take(ahead_[0], first, last, 0);
+    if constexpr ((kLow & 2) != 0) two_.take(ahead_[1], first, last, kLow & 4);
+    if constexpr ((kLow & 1) != 0) one_.take(ahead_[2], first, last, kLow & 6);
+    *reinterpret_cast<uint2*>(out_) = {first, last};
     out_ += kBlockSymbols;
+    load(block + 1);
   }
   // Symbol i of the chunk alone.
   __device__ void put_one(u32 i, u32 field) {
@@ -130,6 +108,11 @@ class ByteSink {
   }
 
  private:
+  __device__ void load(u32 block) {
+    if constexpr ((kLow & 4) != 0) ahead_[0] = four_.load(block);
+    if constexpr ((kLow & 2) != 0) ahead_[1] = two_.load(block);
+    if constexpr ((kLow & 1) != 0) ahead_[2] = one_.load(block);
+  }
   const u8 *map_, *image_;
   const GpuStream& stream_;
   u64 first_;
@@ -137,6 +120,7 @@ class ByteSink {
   LowWord<4> four_;
   LowWord<2> two_;
   LowWord<1> one_;
+  u32 ahead_[3];
 };
 
 // To bf16 words: fields are exponents.
@@ -151,18 +135,23 @@ class JoinSink {
         from_(reinterpret_cast<const uint2*>(beside_) + place.lane),
         chunk_(reinterpret_cast<u16*>(place.words) + place.first),
         out_(reinterpret_cast<uint4*>(chunk_) + place.lane) {
-    for (int i = 0; i < kAhead; ++i) ahead_[i] = load();
+    ahead_ = __ldg(from_);
   }
   __device__ static u32 fields(u32 first, u32 second) { return first << 7 | second << 23; }
   __device__ static u32 first_field(u32 entry) { return entry >> 7 & 0xff; }
   __device__ static u32 second_field(u32 entry) { return entry >> 23 & 0xff; }
   __device__ u32 field(u32 high) const { return map_[high]; }
 
-  __device__ void put(const u32* entry) { put_pairs(pair(entry, 0), pair(entry, 1), pair(entry, 2), pair(entry, 3)); }
-  __device__ void put_fields(uint2 fields) {
-    // Each byte to both bytes of its word, and down to where the exponent is.
-    put_pairs(__byte_perm(fields.x, 0, 0x1100) >> 1, __byte_perm(fields.x, 0, 0x3322) >> 1,
-              __byte_perm(fields.y, 0, 0x1100) >> 1, __byte_perm(fields.y, 0, 0x3322) >> 1);
+  __device__ void put(const u32* entry, u32) {
+    uint4 words;
+    words.x = join(pair(entry, 0), ahead_.x, 0x1100);
+    words.y = join(pair(entry, 1), ahead_.x, 0x3322);
+    words.z = join(pair(entry, 2), ahead_.y, 0x1100);
+    words.w = join(pair(entry, 3), ahead_.y, 0x3322);
+    *out_ = words;
+    out_ += kMaxLanes;
+    from_ += kMaxLanes;
+    ahead_ = __ldg(from_);  // beyond a chunk's last block by less than kGpuPadding
   }
   __device__ void put_one(u32 i, u32 field) {
     const u32 rest = __ldg(beside_ + i);
@@ -170,18 +159,6 @@ class JoinSink {
   }
 
  private:
-  __device__ uint2 load() {
-    const uint2 bytes = load_once(from_);  // beyond a chunk's last block by less than kGpuPadding
-    from_ += kMaxLanes;
-    return bytes;
-  }
-  __device__ void put_pairs(u32 a, u32 b, u32 c, u32 d) {
-    const uint2 bytes = ahead_[0];
-    for (int i = 0; i + 1 < kAhead; ++i) ahead_[i] = ahead_[i + 1];
-    ahead_[kAhead - 1] = load();
-    *out_ = {join(a, bytes.x, 0x1100), join(b, bytes.x, 0x3322), join(c, bytes.y, 0x1100), join(d, bytes.y, 0x3322)};
-    out_ += kMaxLanes;
-  }
   // Two exponents where the words have them, other bits undefined.
   __device__ static u32 pair(const u32* entry, int k) {
     if constexpr (kSymbols == 2) {
@@ -199,7 +176,7 @@ class JoinSink {
   const uint2* from_;
   u16* chunk_;
   uint4* out_;
-  uint2 ahead_[kAhead];
+  uint2 ahead_;
 };
 
 }  // namespace wcodec::gpu

@@ -89,8 +89,7 @@ class Words {
     __syncwarp();
   }
 
-  // Lanes below 2^16 take the next words, in lane order. All lanes load: a register that only some load would be kept
-  // for the others from round to round.
+  // Lanes below 2^16 take the next words, in lane order.
   __device__ void refill(u32& x) {
     u32 all;
     asm volatile(
@@ -103,7 +102,7 @@ class Words {
         "  and.b32 at, %1, %3;\n"
         "  popc.b32 at, at;\n"
         "  mad.lo.u32 at, at, 2, %2;\n"
-        "  ld.shared.u16 word, [at];\n"
+        "  @due ld.shared.u16 word, [at];\n"
         "  mov.b32 {low, high}, %0;\n"
         "  @due mov.b32 %0, {word, low};\n"
         "}"

@@ -345,27 +345,15 @@ void decode(const EntropyCoder&, ByteReader& in, const PlaneGeometry& geometry, 
 
 }  // namespace
 
-std::optional<RansHeader> read_rans_header(ByteReader& in, int bits, const TileGrid& grid, bool has_exponent) {
+std::optional<RansHeader> read_rans_header(ByteReader& in, int bits, u64 count) {
   const auto [tables, precision, width] = read_kind(in, bits);
   RansHeader header;
   header.is_stored = tables == kStoredRaw;
   if (header.is_stored) return header;
-  int count = 1;
-  if (tables == kExponent) {
-    if (!has_exponent) throw Error(ErrorKind::corrupt, "rANS header: there is no exponent to go by");
-    header.by_exponent = read_exponent_contexts(in);
-    count = header.by_exponent->count;
-  } else if (tables == kRowScale || tables == kColumnScale || tables == kRowColumnScale) {
-    header.by_scale = read_scale_contexts(context_key(tables), grid, in);
-    count = header.by_scale->count;
-  } else if (tables != kPerTensor) {
-    return std::nullopt;
-  }
-  header.tables = read_tables(in, count, width.high(), precision);
-  header.table = header.tables[0];
-  header.is_constant = width.low == 0 && constant_symbols(header.tables).has_value();
-  const auto symbols = static_cast<u64>(grid.rows) * static_cast<u64>(grid.cols);
-  header.layout = {symbols, bits, width.low, 0, read_log2_chunk(in)};
+  if (tables != kPerTensor) return std::nullopt;
+  header.table = read_tables(in, 1, width.high(), precision)[0];
+  header.is_constant = width.low == 0 && is_constant(header.table);
+  header.layout = {count, bits, width.low, 0, read_log2_chunk(in)};
   return header;
 }
 

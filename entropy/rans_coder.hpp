@@ -6,9 +6,7 @@
 
 #include "entropy/chunked_stream.hpp"
 #include "entropy/entropy_coder.hpp"
-#include "entropy/exponent_contexts.hpp"
 #include "entropy/frequency_table.hpp"
-#include "entropy/scale_contexts.hpp"
 
 namespace wcodec {
 
@@ -18,17 +16,12 @@ extern const EntropyCoder kRansCoder;
 // chunks; a stored one is as read_raw reads it.
 struct RansHeader {
   bool is_stored = false, is_constant = false;
-  FrequencyTable table;  // the only one, or the first
+  FrequencyTable table;
   StreamLayout layout{};
-  // With several tables: all of them, and what they are keyed on.
-  std::vector<FrequencyTable> tables;
-  std::optional<ScaleContexts> by_scale;
-  std::optional<ExponentContexts> by_exponent;
 };
-// Of a plane of a plain record, grid.rows · grid.cols ≥ 1 symbols; `has_exponent`: it is not the tensor's first.
-// Nothing where tables are keyed on anything else than scale and exponent. Throws Error{corrupt | truncated} as
-// decoding does.
-std::optional<RansHeader> read_rans_header(ByteReader& in, int bits, const TileGrid& grid, bool has_exponent);
+// Of a plane of `count` ≥ 1 symbols; nothing where it has several tables. Throws Error{corrupt | truncated} as decoding
+// does.
+std::optional<RansHeader> read_rans_header(ByteReader& in, int bits, u64 count);
 
 // What the encoder writes before the index and the chunks of a plane with one table, for symbols counted by `counts`
 // (2^bits of them, sum `count` ≥ 1; a count is taken modulo 2^32).
