@@ -18,7 +18,10 @@ ExperimentConfig load(const std::string& name) {
 
 std::vector<std::string> all_files() {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(configs())) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(configs())) {
+    // Folders hold configs of other programs: lossy/ those of `python -m wcodec.lossy`.
+    if (entry.is_regular_file()) names.push_back(entry.path().filename().string());
+  }
   std::sort(names.begin(), names.end());
   return names;
 }

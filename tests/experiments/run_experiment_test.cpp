@@ -232,7 +232,7 @@ TEST(Run, FailedCellsAreRunAgainOnRequest) {
 TEST(Run, AKilledRunResumesToTheSameFiles) {
   const Experiment undisturbed;
   undisturbed.run(2);
-  ::setenv("WCODEC_TEST_SLOW_US", "4000", 1);
+  ::setenv("WCODEC_TEST_SLOW_US", "15000", 1);
   const Experiment killed;
   std::mt19937 random(3);
   std::size_t kills = 0;

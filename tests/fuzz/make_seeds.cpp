@@ -52,6 +52,7 @@ void gguf_files(const Path& folder) {
 
 void yaml(const Path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(Path(WCODEC_SOURCE_DIR) / "configs")) {
+    if (!entry.is_regular_file()) continue;
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     write(folder, entry.path().stem().string(), text);
