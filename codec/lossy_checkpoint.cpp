@@ -210,7 +210,6 @@ class Restorer {
 }  // namespace
 
 bool is_lossy_container(const std::string& path) {
-  if (!is_container(path)) return false;
   const auto reader = ContainerReader::open(path);
   return reader->source_files().size() == 1 && find_description(reader->metadata(0)) != nullptr;
 }

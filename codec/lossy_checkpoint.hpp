@@ -16,7 +16,7 @@ inline constexpr sv kLossyKey = "wcodec.lossy";                   // metadata of
 inline constexpr sv kLossySettingsKey = "wcodec.lossy.settings";  // how it was made; kept in what is restored
 inline constexpr int kLossyGrid = 8;                              // steps are powers of 2^(1/8)
 
-// Whether the file at `path` is a container of a lossy model. Throws like ContainerReader::open on a broken one.
+// Whether the container at `path` holds a lossy model. Throws like ContainerReader::open on anything else.
 bool is_lossy_container(const std::string& path);
 
 // Base exponents by matrix, from the value under kLossyKey. Throws Error{corrupt | unsupported}.

@@ -129,7 +129,7 @@ TEST_F(Lossy, DecodingGivesWhatIsStored) {
 TEST_F(Lossy, OtherContainersAreRefusedWithWhatToDo) {
   EXPECT_FALSE(is_lossy_container(container(Sample(), false)));
   EXPECT_THAT(restore_error(Sample(), false), HasSubstr("holds no lossy model"));
-  EXPECT_FALSE(is_lossy_container(path("absent")));
+  EXPECT_THROW(is_lossy_container(path("absent")), Error);
 }
 
 TEST_F(Lossy, HostileFilesAreRefused) {

@@ -220,9 +220,9 @@ def test_committed_configurations_are_valid(source_dir):
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory):
-    pytest.importorskip("torch", reason="PyTorch is not installed")
+    pytest.importorskip("torch", reason="torch is not installed: pip install torch")
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("tiny")
     config = transformers.LlamaConfig(
