@@ -210,7 +210,7 @@ TEST(Streams, CodeHighPartsBesideUncodedBits) {
           const int window = std::max(5 - low, 1);
           Codes codes(count, window, 0.5, 1, 12);
           std::vector<u8> high = symbols;
-          for (u8& s : high) s = static_cast<u8>(s + offset) >> low;
+          for (u8& s : high) s = static_cast<u8>(static_cast<u8>(s + offset) >> low);
           std::vector<u32> counts(std::size_t{1} << window, 1);
           std::vector<u64> pair_counts(counts.size(), 1);
           for (const u8 s : high) {
