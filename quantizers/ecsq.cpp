@@ -112,16 +112,7 @@ QuantizedTensor quantize(const MatrixView& matrix, const Spec& spec) {
 }
 
 std::vector<float> dequantize(const QuantizedTensor& tensor, const Spec& spec) {
-  const Scaling scaling = parse(spec).scaling;
-  const std::vector<float> steps = load_scales(tensor.scales, scaling.stored);
-  std::vector<float> values(tensor.weights());
-  for (i64 r = 0; r < tensor.rows; ++r) {
-    for (i64 c = 0; c < tensor.cols; ++c) {
-      const auto i = static_cast<std::size_t>(r * tensor.cols + c);
-      values[i] = static_cast<float>(static_cast<i8>(tensor.words[i])) * steps[scale_index(scaling, tensor.cols, r, c)];
-    }
-  }
-  return values;
+  return dequantize_symmetric(tensor, parse(spec).scaling);
 }
 
 }  // namespace

@@ -120,6 +120,19 @@ QuantizedTensor quantize_symmetric(const MatrixView& matrix, const Scaling& scal
   return out;
 }
 
+std::vector<float> dequantize_symmetric(const QuantizedTensor& tensor, const Scaling& scaling) {
+  const std::vector<float> scales = load_scales(tensor.scales, scaling.stored);
+  std::vector<float> values(tensor.weights());
+  for (i64 r = 0; r < tensor.rows; ++r) {
+    for (i64 c = 0; c < tensor.cols; ++c) {
+      const auto i = static_cast<std::size_t>(r * tensor.cols + c);
+      values[i] =
+          static_cast<float>(static_cast<i8>(tensor.words[i])) * scales[scale_index(scaling, tensor.cols, r, c)];
+    }
+  }
+  return values;
+}
+
 std::vector<u8> store_scales(sv tensor, const std::vector<float>& scales, DType stored) {
   const std::size_t width = stored == DType::f32 ? 4 : 2;
   std::vector<u8> bytes(scales.size() * width);

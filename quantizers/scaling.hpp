@@ -49,6 +49,8 @@ std::vector<float> choose_scales(const MatrixView& matrix, const std::vector<flo
 
 // Codes −levels … levels of `dtype`, w ≈ scale · code, round to nearest even; scales as stored behind them.
 QuantizedTensor quantize_symmetric(const MatrixView& matrix, const Scaling& scaling, int levels, DType dtype);
+// What they stand for: scale · code. The tensor's scales are of this scaling.
+std::vector<float> dequantize_symmetric(const QuantizedTensor& tensor, const Scaling& scaling);
 
 // Scales as bytes in their stored type, and back. Throws Error{unsupported} where the type cannot hold one.
 std::vector<u8> store_scales(sv tensor, const std::vector<float>& scales, DType stored);
