@@ -31,7 +31,7 @@ inline PlaneGeometry take_geometry(Choices& choices, std::array<std::vector<u8>,
     geometry.first_plane = side[0].data();
   }
   if ((first & 64) != 0 && !rest.empty()) {
-    for (std::size_t i = 0; i < weights; ++i) side[1].push_back(rest[i % rest.size()] % kBands);
+    for (std::size_t i = 0; i < weights; ++i) side[1].push_back(static_cast<u8>(rest[i % rest.size()] % kBands));
     geometry.bands = side[1].data();
   }
   return geometry;
