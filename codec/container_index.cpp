@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "codec/format_version.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "core/sources/describe.hpp"
@@ -83,7 +84,7 @@ bool derive_sizes(LayerEntry& layer) noexcept {
 std::vector<u8> header_bytes() {
   ByteWriter out;
   out.write(kMagic);
-  out.write(kVersion);
+  out.write(kFormatVersion);
   out.bytes.resize(kHeaderBytes - sizeof(u32));
   out.write(crc32(out.bytes));
   return out.bytes;

@@ -14,7 +14,6 @@ namespace wcodec::container {
 
 inline constexpr u32 kMagic = 0x43444357;        // "WCDC"
 inline constexpr u32 kFooterMagic = 0x58444357;  // "WCDX"
-inline constexpr u8 kVersion = 0;
 inline constexpr u64 kHeaderBytes = 32, kFooterBytes = 32;
 inline constexpr u64 kAlignment = 128;
 inline constexpr u64 kSmallBytes = 4096;  // a layer below that is not aligned: padding would be a part of its size

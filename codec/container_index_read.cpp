@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "codec/container_index.hpp"
+#include "codec/format_version.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "core/sources/describe.hpp"
@@ -265,10 +266,10 @@ void check_header(Bytes header, sv file) {
   if (in.read<u32>("magic") != kMagic) {
     throw Error(ErrorKind::corrupt, fmt::format("{}: does not begin with 'WCDC': no .wcodec container", file));
   }
-  if (const int version = in.read<u8>("version"); version != kVersion) {
+  if (const int version = in.read<u8>("version"); version != kFormatVersion) {
     throw Error(ErrorKind::unsupported, fmt::format("{}: container version {} (this build reads version {}); use a "
                                                     "newer wcodec",
-                                                    file, version, kVersion));
+                                                    file, version, kFormatVersion));
   }
   const Bytes reserved = in.take(kHeaderBytes - 9, "reserved");
   const bool set = std::any_of(reserved.begin(), reserved.end(), [](u8 byte) { return byte != 0; });

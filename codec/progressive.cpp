@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "codec/format_version.hpp"
 #include "codec/plane_values.hpp"
 #include "codec/tensor_record.hpp"
 #include "core/hash.hpp"
@@ -16,7 +17,6 @@ namespace wcodec {
 namespace {
 
 constexpr u32 kMagic = 0x30504357;  // "WCP0"
-constexpr u8 kVersion = 0;
 // Blocks are cut from tiles of this shape; only those at the matrix's edges have words without a block.
 constexpr TileShape kTile{64, 64};
 
@@ -149,9 +149,9 @@ WordFormat read_format(ByteReader& in) {
 Header read_header(ByteReader& in, Bytes record, u64 max_weights) {
   Header header;
   if (in.read<u32>("progressive record header") != kMagic) corrupt("this is not one (wrong magic)");
-  if (const int version = format_byte(in); version != kVersion) {
+  if (const int version = format_byte(in); version != kFormatVersion) {
     throw Error(ErrorKind::unsupported,
-                fmt::format("progressive record: version {} (this build reads version {})", version, kVersion));
+                fmt::format("progressive record: version {} (this build reads version {})", version, kFormatVersion));
   }
   header.format = read_format(in);
   const u64 rows = in.varint("rows"), cols = in.varint("columns");
@@ -225,7 +225,7 @@ ProgressiveRecord encode_progressive(const QuantizedTensor& tensor, const Progre
   LedgerWriter out;
   const auto header = [&](auto value) { out.write(LedgerEntry::header, value); };
   header(kMagic);
-  header(kVersion);
+  header(kFormatVersion);
   header(static_cast<u8>(tensor.format.bits));
   header(static_cast<u8>(tensor.format.memory_bytes));
   header(static_cast<u8>(tensor.format.number));

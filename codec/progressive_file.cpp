@@ -7,6 +7,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "codec/format_version.hpp"
 #include "codec/layer_plan.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
@@ -17,7 +18,6 @@ namespace wcodec {
 namespace {
 
 constexpr u32 kMagic = 0x50444357;  // "WCDP"
-constexpr u8 kVersion = 0;
 constexpr std::size_t kHeaderBytes = 24;
 constexpr u64 kMaxIndexBytes = u64{1} << 26;
 constexpr u64 kMaxName = 65'536, kMaxRank = 64, kMaxElements = u64{1} << 48;
@@ -86,7 +86,7 @@ std::vector<u8> index_bytes(const std::vector<CodedLayer>& layers) {
 std::vector<u8> header_bytes(u64 index_size) {
   ByteWriter out;
   out.write(kMagic);
-  out.write(kVersion);
+  out.write(kFormatVersion);
   out.append(std::vector<u8>(7));
   out.write(index_size);
   out.write(crc32(out.bytes));
@@ -253,8 +253,8 @@ ProgressiveFile ProgressiveFile::open(const std::string& path) {
   out.file_.read_at(0, header);
   ByteReader in(header);
   if (in.read<u32>("magic") != kMagic) fail(ErrorKind::corrupt, "is no progressive file (wrong magic)");
-  if (const u8 version = in.read<u8>("version"); version != kVersion)
-    fail(ErrorKind::unsupported, fmt::format("version {} (this build reads version {})", version, kVersion));
+  if (const u8 version = in.read<u8>("version"); version != kFormatVersion)
+    fail(ErrorKind::unsupported, fmt::format("version {} (this build reads version {})", version, kFormatVersion));
   const Bytes reserved = in.take(7, "reserved bytes");
   const u64 index_size = in.read<u64>("size of the index");
   if (in.read<u32>("checksum") != crc32(Bytes(header).first(kHeaderBytes - sizeof(u32))))

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "codec/format_version.hpp"
 #include "codec/tensor_record.hpp"
 #include "core/bytes.hpp"
 
@@ -20,9 +21,9 @@ RecordInfo describe_record(Bytes record, u64 max_weights) {
   const auto byte = [&] { return in.read<u8>("tensor record header"); };
   if (in.read<u32>("tensor record header") != record::kMagic)
     throw Error(ErrorKind::corrupt, "tensor record: this is not one (wrong magic)");
-  if (const int version = byte(); version != record::kVersion) {
+  if (const int version = byte(); version != kFormatVersion) {
     throw Error(ErrorKind::unsupported,
-                fmt::format("tensor record: version {} (this build reads version {})", version, record::kVersion));
+                fmt::format("tensor record: version {} (this build reads version {})", version, kFormatVersion));
   }
   WordFormat format;
   format.bits = byte();

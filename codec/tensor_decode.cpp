@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "codec/format_version.hpp"
 #include "codec/plane_side.hpp"
 #include "codec/tensor_codec.hpp"
 #include "codec/tensor_record.hpp"
@@ -48,9 +49,9 @@ RecordHeader read_record_header(ByteReader& in, u64 max_weights) {
   Header header;
   const auto byte = [&] { return in.read<u8>("tensor record header"); };
   if (in.read<u32>("tensor record header") != record::kMagic) corrupt("this is not one (wrong magic)");
-  if (const int version = byte(); version != record::kVersion) {
+  if (const int version = byte(); version != kFormatVersion) {
     throw Error(ErrorKind::unsupported,
-                fmt::format("tensor record: version {} (this build reads version {})", version, record::kVersion));
+                fmt::format("tensor record: version {} (this build reads version {})", version, kFormatVersion));
   }
   header.format.bits = byte();
   header.format.memory_bytes = byte();

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "codec/format_version.hpp"
 #include "codec/tensor_codec.hpp"
 #include "codec/tensor_record.hpp"
 #include "core/error.hpp"
@@ -13,7 +14,7 @@ namespace wcodec {
 void write_record_header(const RecordHeader& record, LedgerWriter& out) {
   const auto header = [&](auto value) { out.write(LedgerEntry::header, value); };
   header(record::kMagic);
-  header(record::kVersion);
+  header(kFormatVersion);
   header(static_cast<u8>(record.format.bits));
   header(static_cast<u8>(record.format.memory_bytes));
   header(static_cast<u8>(record.format.number));

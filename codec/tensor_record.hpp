@@ -14,8 +14,7 @@ namespace wcodec {
 
 namespace record {
 
-inline constexpr u32 kMagic = 0x30544357;  // "WCT0"
-inline constexpr u8 kVersion = 0;
+inline constexpr u32 kMagic = 0x30544357;    // "WCT0"
 inline constexpr u8 kTransformIdentity = 0;  // otherwise the number of transforms, whose ids follow
 inline constexpr int kMaxTransforms = 16;
 inline constexpr int kMaxModes = 64;
