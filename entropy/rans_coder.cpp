@@ -30,14 +30,14 @@ enum Tables : u8 {
   kBand = 8,
   kNeighbours = 9
 };
-// Not on the wire: for each plane the cheapest of all but kPerTile and the scales of rows or columns alone.
+// Not on the wire: for each plane the cheapest of one table and the contexts that have paid on weights.
 constexpr u8 kBest = 255;
 
 constexpr OptionInfo kOptions[] = {
     {"tables", "tensor", "tensor|tile|row-scale|col-scale|row-col-scale|exponent|position|band|neighbours|best",
      "which symbols share a frequency table; exponent: of a float's mantissa, others have one; position: in the tile; "
      "band: of transform coefficients, without transforms there is one; neighbours: magnitudes decoded before; best: "
-     "what is cheapest for each plane"},
+     "the cheapest of tensor, row-col-scale, exponent and band for each plane"},
     {"contexts", "32", "2...64", "most contexts for tables keyed on something; fewer are kept where they do not pay"},
     {"precision", "14", "8...15", "frequencies are multiples of 2^-precision"},
     {"low", "0", "0...7", "low bits of a symbol that stay uncoded, at least one is coded: less work, for GPUs"},
@@ -229,9 +229,9 @@ void encode(const EntropyCoder&, const CoderInput& input, const CoderOptions& op
   LedgerWriter coded;
   if (options.tables == kBest) {
     coded = encode_as(kPerTensor, input, options, out.dry());
-    for (const u8 tables : {kRowColumnScale, kExponent, kBand, kNeighbours, kPosition}) {
-      // In tiles of a row every position but the first few columns is the same.
-      if (!is_offered(tables, input.geometry) || (tables == kPosition && input.geometry.grid.shape.rows == 1)) continue;
+    // Neighbours and positions cost most of the time and save nothing that scale does not (docs/decisions.md).
+    for (const u8 tables : {kRowColumnScale, kExponent, kBand}) {
+      if (!is_offered(tables, input.geometry)) continue;
       LedgerWriter other = encode_as(tables, input, options, out.dry());
       if (other.ledger().total() < coded.ledger().total()) coded = std::move(other);
     }
