@@ -8,6 +8,7 @@ namespace wcodec {
 namespace {
 
 constexpr u64 kLarge = 1024;  // MiB from which small chunks are no longer needed to fill a GPU
+constexpr int kSub = 8, kStates = 2;  // nvCOMP's options that are best nearly everywhere: tried at every chunk
 
 std::string with_chunk(const std::string& spec, u64 chunk) {
   return fmt::format("{}{}chunk={}", spec, spec.find(':') == std::string::npos ? ":" : ",", chunk);
@@ -45,11 +46,15 @@ std::vector<std::string> nvcomp_sweep(sv data, u64 mebibytes) {
   if (data == "fp8") types.insert(types.begin(), "fp8");
   const std::vector<u64> chunks = is_large ? std::vector<u64>{65536, 131072, 262144, 524288, 1048576, 4194304}
                                            : std::vector<u64>{16384, 32768, 65536, 131072, 262144, 1048576};
+  const auto ans = [](u64 chunk, const std::string& type, int sub, int states) {
+    return fmt::format("nvcomp:algo=ans,chunk={},type={},sub={},states={}", chunk, type, sub, states);
+  };
   for (const std::string& type : types) {
-    for (const u64 chunk : chunks) {
+    for (const u64 chunk : chunks) out.push_back(ans(chunk, type, kSub, kStates));
+    for (const u64 chunk : {chunks[2], chunks[4]}) {
       for (const int sub : {4, 8, 16, 32}) {
         for (const int states : {1, 2})
-          out.push_back(fmt::format("nvcomp:algo=ans,chunk={},type={},sub={},states={}", chunk, type, sub, states));
+          if (sub != kSub || states != kStates) out.push_back(ans(chunk, type, sub, states));
       }
     }
     // As it comes.
