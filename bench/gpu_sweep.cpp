@@ -7,7 +7,7 @@
 namespace wcodec {
 namespace {
 
-constexpr u64 kLarge = 1024;  // MiB from which small chunks are no longer needed to fill a GPU
+constexpr u64 kLarge = 1024;          // MiB from which small chunks are no longer needed to fill a GPU
 constexpr int kSub = 8, kStates = 2;  // nvCOMP's options that are best nearly everywhere: tried at every chunk
 
 std::string with_chunk(const std::string& spec, u64 chunk) {
