@@ -68,6 +68,7 @@ int parse_and_run(int argc, char** argv) {
   add_plan(app, action);
   add_run(app, action);
   add_cell(app, action);
+  add_claim(app, action);
   add_report(app, action);
   add_list(app, action);
   add_stats(app, action);
