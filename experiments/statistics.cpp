@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/philox.hpp"
 #include "core/portable_math.hpp"
+#include "experiments/student.hpp"
 
 namespace wcodec {
 
@@ -78,6 +79,41 @@ void check(std::span<const Weighted> units) {
   }
 }
 
+// One-sided p that the mean lies beyond `margin` on the side where `beyond` of the resamples do; `distance` is from the
+// resamples' mean to the margin, in their standard deviations. The widening is that of tail_rank, the other way round.
+double one_sided(std::size_t beyond, std::size_t resamples, double distance, double effective_units) noexcept {
+  if (beyond == resamples) return 1;
+  const double share = static_cast<double>(std::max<std::size_t>(beyond, 1)) / static_cast<double>(resamples);
+  double z = -portable_normal_quantile(share);
+  if (beyond == 0) z = std::max(z, distance);
+  const double freedom = std::max(1.0, effective_units - 1.0);
+  return student_upper_tail(z * std::sqrt(freedom / (freedom + 1.0)), freedom);
+}
+
+double p_of(const std::vector<double>& means, double margin, double effective_units, std::size_t units) {
+  if (std::isnan(margin)) return kNan;
+  const std::size_t count = means.size();
+  double sum = 0, squares = 0;
+  for (const double mean : means) sum += mean - means.front();
+  const double shift = sum / static_cast<double>(count), centre = means.front() + shift;
+  for (const double mean : means) squares += (mean - centre) * (mean - centre);
+  const double spread = std::sqrt(squares / static_cast<double>(count));
+  if (spread == 0) return std::ldexp(1.0, 1 - static_cast<int>(std::min<std::size_t>(units, 1000)));
+
+  // How many resamples speak against each claim; an interval within the margin may touch it, others may not.
+  const auto that = [&](auto condition) {
+    return static_cast<std::size_t>(std::count_if(means.begin(), means.end(), condition));
+  };
+  const auto p = [&](std::size_t beyond, double distance) {
+    return one_sided(beyond, count, distance / spread, effective_units);
+  };
+  const double below = p(that([&](double m) { return m >= -margin; }), -margin - centre);
+  const double above = p(that([&](double m) { return m <= margin; }), centre - margin);
+  const double within = std::max(p(that([&](double m) { return m < -margin; }), centre + margin),
+                                 p(that([&](double m) { return m > margin; }), margin - centre));
+  return std::min(1.0, 2 * std::min({below, above, within}));
+}
+
 Interval interval_of(std::vector<double> means, double effective_units) {
   const std::size_t rank = tail_rank(effective_units, static_cast<u32>(means.size()));
   const auto lo = means.begin() + static_cast<std::ptrdiff_t>(rank);
@@ -124,19 +160,21 @@ std::vector<Bootstrap::Sums> Bootstrap::resampled(std::span<const Weighted> unit
   return sums;
 }
 
-Estimate Bootstrap::mean(std::span<const Weighted> units) {
+Estimate Bootstrap::mean(std::span<const Weighted> units, double margin) {
   check(units);
-  Estimate estimate{weighted_mean(units), {}};
+  Estimate estimate;
+  estimate.effect = weighted_mean(units);
   if (units.size() < kMinUnits || options_.resamples == 0) return estimate;
   const double origin = units.front().value;
   std::vector<double> means, weights;
   for (const Sums& sums : resampled(units, origin)) means.push_back(sums.mean(origin));
   for (const Weighted& unit : units) weights.push_back(unit.weight);
+  estimate.p = p_of(means, margin, effective_number(weights), units.size());
   estimate.interval = interval_of(std::move(means), effective_number(weights));
   return estimate;
 }
 
-Estimate Bootstrap::pooled(std::span<const ClusterOfUnits> checkpoints) {
+Estimate Bootstrap::pooled(std::span<const ClusterOfUnits> checkpoints, double margin) {
   std::map<sv, std::vector<std::span<const Weighted>>> by_family;  // sorted: the order of families does not matter
   std::vector<Weighted> all;
   for (const ClusterOfUnits& checkpoint : checkpoints) {
@@ -145,7 +183,8 @@ Estimate Bootstrap::pooled(std::span<const ClusterOfUnits> checkpoints) {
     by_family[checkpoint.family].push_back(checkpoint.units);
     all.insert(all.end(), checkpoint.units.begin(), checkpoint.units.end());
   }
-  Estimate estimate{weighted_mean(all), {}};
+  Estimate estimate;
+  estimate.effect = weighted_mean(all);
   if (by_family.size() < kMinUnits || options_.resamples == 0) return estimate;
 
   // Each checkpoint is resampled as often as anything is; where the families' resampling comes to a checkpoint, it
@@ -173,6 +212,7 @@ Estimate Bootstrap::pooled(std::span<const ClusterOfUnits> checkpoints) {
     }
     mean = sums.mean(origin);
   }
+  estimate.p = p_of(means, margin, effective_number(weights), by_family.size());
   estimate.interval = interval_of(std::move(means), effective_number(weights));
   return estimate;
 }

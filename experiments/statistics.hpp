@@ -42,6 +42,12 @@ struct Interval {
 struct Estimate {
   double effect = std::numeric_limits<double>::quiet_NaN();  // weighted mean; NaN without units
   Interval interval;                                         // 95 %; unknown below kMinUnits
+  // How sure the conclusion is that the effect lies below −margin, above +margin, or within: 1 minus the confidence of
+  // the widest interval that still lies wholly in one of the three. So p ≤ 0.05 where the 95 % interval concludes, and
+  // a conclusion with p ≤ α is wrong with probability at most α: of the three at most two are wrong, one at each end.
+  // Where no resample lies beyond the margin, their tail is taken as normal with the resamples' standard deviation; n
+  // equal units, which have no spread, have the 2^(1−n) that kMinUnits speaks of. NaN without margin or interval.
+  double p = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct BootstrapOptions {
@@ -66,11 +72,12 @@ class Bootstrap {
 
   // Units are the tensors of one checkpoint. Throws Error{internal} on a weight that is not positive and finite or a
   // value that is not finite.
-  Estimate mean(std::span<const Weighted> units);
+  Estimate mean(std::span<const Weighted> units, double margin = std::numeric_limits<double>::quiet_NaN());
 
   // The mean over all units of all checkpoints; families are resampled, within a family its checkpoints, within a
   // checkpoint its tensors. No interval for fewer than kMinUnits families.
-  Estimate pooled(std::span<const ClusterOfUnits> checkpoints);
+  Estimate pooled(std::span<const ClusterOfUnits> checkpoints,
+                  double margin = std::numeric_limits<double>::quiet_NaN());
 
  private:
   struct Sums;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "experiments/tables_totals.hpp"
+#include "experiments/tables_verdicts.hpp"
 
 namespace wcodec {
 namespace {
@@ -339,48 +340,6 @@ Table speeds_table(const Speeds& speeds) {
   return table;
 }
 
-std::string interval(const Interval& range) {
-  if (!range.known()) return {};
-  return format_signed(range.lo, kBitDigits) + " to " + format_signed(range.hi, kBitDigits);
-}
-
-Table verdicts_table(std::span<const VerdictRow> verdicts) {
-  Table table{"verdicts",
-              "Verdicts over all kinds of tensors",
-              {text("scope"), text("checkpoint"), text("quantizer"), text("tile"), text("coder"), text("modes"),
-               text("against"), text("statistic"), number("tensors"), number("effect"), number("95 % interval"),
-               number("shuffled"), number("gaussian"), number("net"), number("95 % interval of net"), text("verdict"),
-               text("bytes")},
-              {},
-              {}};
-  u64 shown = 0;
-  std::set<double> margins;
-  for (const VerdictRow& row : verdicts) {
-    margins.insert(row.comparison.margin);
-    if (row.kind != "all") continue;
-    ++shown;
-    const std::string transform = row.transform == "identity" ? "" : " " + row.transform;
-    table.rows.push_back(
-        {row.scope, row.checkpoint, row.quantizer, row.tile, row.coder + transform,
-         row.modes + (row.device.empty() ? "" : " " + row.device), row.comparison.factor + "=" + row.comparison.against,
-         row.comparison.statistic, count(row.tensors), format_signed(row.effect.effect, kBitDigits),
-         interval(row.effect.interval), format_signed(row.shuffled_effect, kBitDigits),
-         format_signed(row.gaussian_effect, kBitDigits), format_signed(row.net.effect, kBitDigits),
-         interval(row.net.interval), std::string(to_string(row.verdict)), std::string(to_string(row.bytes_verdict))});
-  }
-  std::string margin;
-  for (const double value : margins) margin += fmt::format("{}±{}", margin.empty() ? "" : ", ", value);
-  table.notes = {
-      fmt::format("Bits per weight, negative = smaller; margin {} bit/weight. net: effect minus the effect on the "
-                  "shuffled control. verdict: from net, is there structure that helps; bytes: from the effect alone, "
-                  "does the file get smaller. No interval: fewer than {} tensors, or families when pooled.",
-                  margin, kMinUnits),
-      fmt::format("{} comparisons were made, {} of them over all kinds and shown here. Nothing is corrected for their "
-                  "number: of intervals that all hold 95 % of the time, one in twenty misses.",
-                  verdicts.size(), shown)};
-  return table;
-}
-
 }  // namespace
 
 std::vector<Table> result_tables(std::span<const SummaryRow> rows, std::span<const TimingRow> timings,
@@ -395,7 +354,7 @@ std::vector<Table> result_tables(std::span<const SummaryRow> rows, std::span<con
                             ledger_table(groups),
                             baselines_table(groups, speeds)};
   if (!speeds.empty()) tables.push_back(speeds_table(speeds));
-  if (!verdicts.empty()) tables.push_back(verdicts_table(verdicts));
+  for (Table& table : verdict_tables(verdicts)) tables.push_back(std::move(table));
   return tables;
 }
 

@@ -17,7 +17,7 @@ namespace wcodec {
 // ledger          where the bytes went
 // baselines       general-purpose compressors beside the codec; speeds where they were timed
 // speeds          every timed choice of stages (absent without timings)
-// verdicts        comparisons over all kinds (absent without comparisons)
+// verdicts, verdict-kinds   those of tables_verdicts.hpp (absent without comparisons)
 std::vector<Table> result_tables(std::span<const SummaryRow> rows, std::span<const TimingRow> timings,
                                  std::span<const VerdictRow> verdicts);
 

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/spec.hpp"
 #include "experiments/csv.hpp"
+#include "experiments/many_comparisons.hpp"
 
 namespace wcodec {
 namespace {
@@ -76,6 +77,7 @@ const SummaryRow* find(const CellIndex& index, const CellKey& key) {
 // One tensor's deltas, candidate − reference; NaN where a control is missing.
 struct Delta {
   double weight = 0, original = kNan, shuffled = kNan, gaussian = kNan;
+  std::string dtype = {};
 };
 
 class Pairing {
@@ -120,7 +122,7 @@ struct CheckpointDeltas {
   sv family;
   std::vector<Delta> deltas;
 };
-using Setting = std::tuple<Stages, sv>;                              // the candidate's stages, kind
+using Setting = std::tuple<Stages, sv, std::string>;                 // the candidate's stages, kind, dtype of symbols
 using Settings = std::map<Setting, std::map<sv, CheckpointDeltas>>;  // … by checkpoint
 
 Settings pair_up(const CellIndex& index, const Pairing& pairing, std::size_t factor, sv against) {
@@ -133,8 +135,9 @@ Settings pair_up(const CellIndex& index, const Pairing& pairing, std::size_t fac
     Delta delta = pairing.delta(key);
     if (std::isnan(delta.original)) continue;
     delta.weight = static_cast<double>(row->weights);
+    delta.dtype = symbol_dtype(*row);
     for (const sv kind : {sv("all"), sv(row->kind)}) {
-      CheckpointDeltas& group = settings[{stages, kind}][checkpoint];
+      CheckpointDeltas& group = settings[{stages, kind, kind == "all" ? std::string() : delta.dtype}][checkpoint];
       group.family = row->family;
       group.deltas.push_back(delta);
     }
@@ -175,10 +178,14 @@ bool controlled(const std::vector<Delta>& deltas) {
 
 // All of a row but the estimates.
 VerdictRow describe(const Comparison& comparison, const Setting& setting, const std::vector<Delta>& deltas) {
-  const auto& [stages, kind] = setting;
+  const auto& [stages, kind, dtype] = setting;
   VerdictRow row;
   row.comparison = comparison;
   row.kind = kind;
+  row.dtype = deltas.front().dtype;
+  for (const Delta& delta : deltas) {
+    if (delta.dtype != row.dtype) row.dtype = "mixed";
+  }
   std::string* const fields[] = {&row.quantizer, &row.tile, &row.modes, &row.transform, &row.coder, &row.device};
   for (std::size_t axis = 0; axis < kAxes; ++axis) *fields[axis] = stages[axis];
   row.tensors = deltas.size();
@@ -188,11 +195,42 @@ VerdictRow describe(const Comparison& comparison, const Setting& setting, const 
   return row;
 }
 
+// The words, from the intervals alone.
 void conclude(VerdictRow& row) {
-  row.verdict = judge(row.net.interval, row.comparison.margin);
-  row.bytes_verdict = judge(row.effect.interval, row.comparison.margin);
-  // Losing less than the control loses is structure, but it helps nobody: the file has to get smaller as well.
-  if (row.verdict == Verdict::helps) row.verdict = row.bytes_verdict;
+  row.alone = judge(row.net.interval, row.comparison.margin);
+  row.bytes_alone = judge(row.effect.interval, row.comparison.margin);
+  row.net_sure.p = row.net.p;
+  row.effect_sure.p = row.effect.p;
+}
+
+void correct(std::vector<VerdictRow*>& family, Significance VerdictRow::*sure) {
+  std::vector<double> p;
+  for (const VerdictRow* row : family) p.push_back((row->*sure).p);
+  const std::vector<double> adjusted = holm(p), q = benjamini_hochberg(p);
+  for (std::size_t i = 0; i < family.size(); ++i) {
+    (family[i]->*sure).holm = adjusted[i];
+    (family[i]->*sure).q = q[i];
+  }
+}
+
+// The words that stand among all the others.
+void correct_for_their_number(std::vector<VerdictRow>& rows) {
+  std::vector<VerdictRow*> whole, by_kind;
+  for (VerdictRow& row : rows) (row.kind == "all" ? whole : by_kind).push_back(&row);
+  for (auto* family : {&whole, &by_kind}) {
+    correct(*family, &VerdictRow::net_sure);
+    correct(*family, &VerdictRow::effect_sure);
+  }
+  const auto standing = [](Verdict alone, const Significance& sure) {
+    return sure.holm <= kSignificance ? alone : Verdict::inconclusive;
+  };
+  for (VerdictRow& row : rows) {
+    row.verdict = standing(row.alone, row.net_sure);
+    row.bytes_verdict = standing(row.bytes_alone, row.effect_sure);
+    // Losing less than the control loses is structure, but it helps nobody: the file has to get smaller as well.
+    if (row.verdict == Verdict::helps) row.verdict = row.bytes_verdict;
+    if (row.alone == Verdict::helps) row.alone = row.bytes_alone;
+  }
 }
 
 VerdictRow of_checkpoint(const Comparison& comparison, const Setting& setting, sv checkpoint,
@@ -201,8 +239,8 @@ VerdictRow of_checkpoint(const Comparison& comparison, const Setting& setting, s
   row.scope = "checkpoint";
   row.checkpoint = checkpoint;
   row.checkpoints = row.families = 1;
-  row.effect = bootstrap.mean(effects(deltas));
-  if (controlled(deltas)) row.net = bootstrap.mean(nets(deltas));
+  row.effect = bootstrap.mean(effects(deltas), comparison.margin);
+  if (controlled(deltas)) row.net = bootstrap.mean(nets(deltas), comparison.margin);
   conclude(row);
   return row;
 }
@@ -223,15 +261,15 @@ VerdictRow of_all(const Comparison& comparison, const Setting& setting,
   row.checkpoint = "all";
   row.checkpoints = checkpoints.size();
   row.families = families.size();
-  row.effect = bootstrap.pooled(raw);
-  if (controlled(all)) row.net = bootstrap.pooled(net);
+  row.effect = bootstrap.pooled(raw, comparison.margin);
+  if (controlled(all)) row.net = bootstrap.pooled(net, comparison.margin);
   conclude(row);
   return row;
 }
 
 auto sort_key(const VerdictRow& row) {
-  return std::tie(row.scope, row.checkpoint, row.kind, row.quantizer, row.tile, row.coder, row.modes, row.transform,
-                  row.device);
+  return std::tie(row.scope, row.checkpoint, row.kind, row.dtype, row.quantizer, row.tile, row.coder, row.modes,
+                  row.transform, row.device);
 }
 
 std::string modes_cell(const VerdictRow& row) {
@@ -241,10 +279,36 @@ std::string modes_cell(const VerdictRow& row) {
   return text;
 }
 
-constexpr sv kColumns[] = {
-    "scope",           "checkpoint",      "kind",    "quantizer", "tile",   "coder",     "modes",
-    "against",         "statistic",       "tensors", "weights",   "effect", "effect_lo", "effect_hi",
-    "shuffled_effect", "gaussian_effect", "net",     "net_lo",    "net_hi", "verdict",   "bytes_verdict"};
+constexpr sv kColumns[] = {"scope",
+                           "checkpoint",
+                           "kind",
+                           "dtype",
+                           "quantizer",
+                           "tile",
+                           "coder",
+                           "modes",
+                           "against",
+                           "statistic",
+                           "tensors",
+                           "weights",
+                           "effect",
+                           "effect_lo",
+                           "effect_hi",
+                           "bytes_p",
+                           "bytes_p_holm",
+                           "bytes_q",
+                           "shuffled_effect",
+                           "gaussian_effect",
+                           "net",
+                           "net_lo",
+                           "net_hi",
+                           "p",
+                           "p_holm",
+                           "q",
+                           "verdict",
+                           "bytes_verdict"};
+
+void add_significance(CsvWriter& csv, const Significance& sure) { csv.cell(sure.p).cell(sure.holm).cell(sure.q); }
 
 }  // namespace
 
@@ -254,6 +318,14 @@ Verdict judge(const Interval& interval, double margin) noexcept {
   if (interval.lo > margin) return Verdict::hurts;
   if (interval.lo >= -margin && interval.hi <= margin) return Verdict::no_effect;
   return Verdict::inconclusive;
+}
+
+std::string symbol_dtype(const SummaryRow& row) {
+  std::string name = row.quantizer.substr(0, row.quantizer.find(':'));
+  if (name == "lossless") return row.dtype;
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return name;
 }
 
 const std::string& VerdictRow::candidate() const {
@@ -279,18 +351,22 @@ std::vector<VerdictRow> compare(std::span<const SummaryRow> rows, std::span<cons
     std::sort(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
               [](const VerdictRow& a, const VerdictRow& b) { return sort_key(a) < sort_key(b); });
   }
+  correct_for_their_number(out);
   return out;
 }
 
 std::string verdicts_csv(std::span<const VerdictRow> rows) {
   CsvWriter csv(kColumns);
   for (const VerdictRow& row : rows) {
-    csv.cell(row.scope).cell(row.checkpoint).cell(row.kind).cell(row.quantizer).cell(row.tile).cell(row.coder);
+    csv.cell(row.scope).cell(row.checkpoint).cell(row.kind).cell(row.dtype);
+    csv.cell(row.quantizer).cell(row.tile).cell(row.coder);
     csv.cell(sv(modes_cell(row))).cell(row.comparison.against).cell(row.comparison.statistic);
     csv.cell(row.tensors).cell(row.weights);
     csv.cell(row.effect.effect).cell(row.effect.interval.lo).cell(row.effect.interval.hi);
+    add_significance(csv, row.effect_sure);
     csv.cell(row.shuffled_effect).cell(row.gaussian_effect);
     csv.cell(row.net.effect).cell(row.net.interval.lo).cell(row.net.interval.hi);
+    add_significance(csv, row.net_sure);
     csv.cell(to_string(row.verdict)).cell(to_string(row.bytes_verdict));
     csv.end_row();
   }

@@ -6,11 +6,13 @@
 //                  weights shuffled, tensor by tensor.
 //                  It is `helps` only where the file gets smaller as well; otherwise bytes_verdict speaks.
 //   bytes_verdict  does the file get smaller, whatever the reason? From `effect` alone.
-// They differ, and both are needed: forcing `left` costs about 0.42 bit a weight on trained and on shuffled INT8
-// weights alike. Net that is nothing, there is no structure to use or to destroy; the file is 0.42 bit a weight larger
-// all the same.
+// Either is drawn from a 95 % interval, and stands only if its p does after Holm's correction for all comparisons of
+// the experiment that ask the same; otherwise it is `inconclusive`. They differ, and both are needed: forcing `left`
+// costs about 0.42 bit a weight on trained and on shuffled INT8 weights alike. Net that is nothing, there is no
+// structure to use or to destroy; the file is 0.42 bit a weight larger all the same.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,23 +37,37 @@ Verdict judge(const Interval& interval, double margin) noexcept;
 // Share of the compared weights that must have the control too for a net effect to stand for them.
 inline constexpr double kControlCover = 0.9;
 
+// How sure a verdict is among the others. NaN without an interval.
+struct Significance {
+  double p = std::numeric_limits<double>::quiet_NaN();     // of this comparison alone: Estimate::p
+  double holm = std::numeric_limits<double>::quiet_NaN();  // corrected: that any conclusion of the family is wrong
+  double q = std::numeric_limits<double>::quiet_NaN();     // share of wrong ones among conclusions as sure as this
+};
+
+// What the symbols are: the dtype of the file where they are lossless, else the quantizer's ("INT8").
+std::string symbol_dtype(const SummaryRow& row);
+
 // One row of verdicts.csv.
 struct VerdictRow {
   Comparison comparison;
-  std::string scope;                                             // "checkpoint" or "pooled"
-  std::string checkpoint, kind;                                  // "all" when pooled; "all" over all kinds
+  std::string scope;             // "checkpoint" or "pooled"
+  std::string checkpoint, kind;  // "all" when pooled; "all" over all kinds
+  std::string dtype;             // of the symbols; over all kinds "mixed" where there are several
   std::string quantizer, tile, modes, transform, coder, device;  // the candidate's; device only if it is the factor
   u64 checkpoints = 0, families = 0, tensors = 0, weights = 0;   // how much stands behind `effect`
   Estimate effect;
   double shuffled_effect = 0, gaussian_effect = 0;  // NaN without the control
   Estimate net;                                     // over the tensors that have the shuffled control
   Verdict verdict = Verdict::inconclusive, bytes_verdict = Verdict::inconclusive;
+  Verdict alone = Verdict::inconclusive, bytes_alone = Verdict::inconclusive;  // before the correction
+  Significance net_sure, effect_sure;
 
   const std::string& candidate() const;  // the factor's value
 };
 
-// Compares as the experiment asks. Rows: each checkpoint × kind (and `all`) × the stages that are not compared ×
-// candidate; and, where more than one checkpoint has the comparison, the same pooled. Sorted, by comparison first.
+// Compares as the experiment asks. Rows: each checkpoint × kind and dtype of symbols (and `all`) × the stages that are
+// not compared × candidate; and, where more than one checkpoint has the comparison, the same pooled. Sorted, by
+// comparison first.
 //
 // - `factor` is any of kAxisNames. With `coder`, a baseline may be the reference: it has no tile, modes or transform,
 // so
@@ -64,7 +80,10 @@ struct VerdictRow {
 //   if every effect is exactly 0, for one zero does not say what the next tensor does.
 //
 // Throws Error{config} for a factor or statistic that does not exist. The statistic is one of bpw, bpw_symbols, h0_bpw,
-// residual_h0_bpw, best_bpw, gm_bpw. No correction for many comparisons is made: state how many there were.
+// residual_h0_bpw, best_bpw, gm_bpw.
+//
+// Families of the correction: verdicts and bytes_verdicts each, those over all kinds and those by kind each, over all
+// comparisons of the call. What is said of a model as a whole does not pay for the look at its parts.
 std::vector<VerdictRow> compare(std::span<const SummaryRow> rows, std::span<const Comparison> comparisons,
                                 const BootstrapOptions& options = {});
 

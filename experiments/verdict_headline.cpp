@@ -72,6 +72,17 @@ std::array<u64, 4> tally(const Rows& rows, Verdict VerdictRow::*verdict) {
   return counts;
 }
 
+// What stood before the correction and does not after it.
+std::string lost(const Rows& rows) {
+  const auto fallen = std::count_if(rows.begin(), rows.end(), [](const VerdictRow* row) {
+    return (row->alone != Verdict::inconclusive && row->verdict == Verdict::inconclusive) ||
+           (row->bytes_alone != Verdict::inconclusive && row->bytes_verdict == Verdict::inconclusive);
+  });
+  if (fallen == 0) return {};
+  return fmt::format(" {} concluded more by their own intervals than stands after the correction for their number.",
+                     plural(static_cast<u64>(fallen), "comparison"));
+}
+
 // The answer in a sentence, and the same for bytes.
 std::string answer(const Comparison& comparison, const Rows& rows) {
   const auto [helps, none, hurts, open] = tally(rows, &VerdictRow::verdict);
@@ -89,9 +100,9 @@ std::string answer(const Comparison& comparison, const Rows& rows) {
   }
   return fmt::format(
       "{} against {}: {} ({} no effect, {} hurt, {} inconclusive; {}, net of the shuffled control, margin ±{} "
-      "bit/weight). By bytes alone {} get smaller, {} larger, {} neither, {} inconclusive.",
+      "bit/weight). By bytes alone {} get smaller, {} larger, {} neither, {} inconclusive.{}",
       comparison.factor, comparison.against, verdict, none, hurts, open, comparison.statistic, comparison.margin,
-      smaller, larger, same, unknown);
+      smaller, larger, same, unknown, lost(rows));
 }
 
 // One comparison of the experiment: its answer, the best of each checkpoint and quantizer (the least and the greatest
@@ -151,8 +162,10 @@ void add_limits(const Rows& models, std::size_t comparisons, std::vector<std::st
   std::string measured =
       fmt::format("Measured on {} ({} weights compared)", plural(weights.size(), fmt::format("{}model", size)), range);
   measured += most < kLargeModel ? ": no claim about large models." : ".";
-  out.push_back(measured +
-                fmt::format(" {} in all, not corrected for their number.", plural(comparisons, "comparison")));
+  out.push_back(
+      measured +
+      fmt::format(" {} in all; verdicts are corrected for their number (Holm, over all kinds and by kind apart).",
+                  plural(comparisons, "comparison")));
   if (!without_control.empty()) {
     out.push_back(fmt::format("Without a shuffled control on {}: whether structure helps is inconclusive there.",
                               fmt::join(without_control, ", ")));

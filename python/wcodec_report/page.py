@@ -16,7 +16,7 @@ from .plots.style import GRID, INK, MUTED, PAPER, SHADE
 from .results import Results
 from .text import count, plural, shorten, visible
 from .totals import Total
-from .words import answers, by_mode_set, scope
+from .words import Tally, answers, by_kind, by_mode_set, scope
 
 _HERE = Path(__file__).parent
 _THEMED = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "paper", SHADE: "shade"}
@@ -41,6 +41,7 @@ _SHOWN = {
     "verdicts": (
         "checkpoint",
         "kind",
+        "dtype",
         "quantizer",
         "tile",
         "coder",
@@ -49,10 +50,13 @@ _SHOWN = {
         "effect",
         "effect_lo",
         "effect_hi",
+        "bytes_p_holm",
         "shuffled_effect",
         "net",
         "net_lo",
         "net_hi",
+        "p_holm",
+        "q",
         "bytes_verdict",
         "verdict",
     ),
@@ -156,18 +160,24 @@ def _verdicts(results: Results) -> str:
     sets = by_mode_set(results)
     if not sets:
         return ""
-    rows = [(s.modes, s.against, count(s.comparisons), s.bytes_tally, s.effect, s.net_tally, s.net) for s in sets]
-    head = (
-        "Candidate",
-        "Against",
-        "Comparisons",
-        "File smaller?",
-        "Effect, bit/weight",
-        "Structure?",
-        "Net, bit/weight",
+    told = ("Comparisons", "File smaller?", "Effect, bit/weight", "Structure?", "Net, bit/weight")
+    summary = _table(
+        "Whole-model comparisons by mode set", ("Candidate", "Against", *told), _told(sets), frozenset({2, 4, 6})
     )
-    summary = _table("Whole-model comparisons by mode set", head, rows, frozenset({2, 4, 6}))
-    return summary + "<h3>Every comparison</h3>" + _grid("verdicts", results)
+    kinds = by_kind(results)
+    parts = ""
+    if kinds:
+        parts = "<h3>By model, kind of tensor and dtype</h3>" + _table(
+            "Comparisons of single kinds of tensors",
+            ("Model", "Kind", "Dtype", *told),
+            _told(kinds),
+            frozenset({3, 5, 7}),
+        )
+    return summary + parts + "<h3>Every comparison</h3>" + _grid("verdicts", results)
+
+
+def _told(tallies: list[Tally]) -> list[tuple[str, ...]]:
+    return [(*t.of, count(t.comparisons), t.bytes_tally, t.effect, t.net_tally, t.net) for t in tallies]
 
 
 def _sizes(results: Results) -> str:

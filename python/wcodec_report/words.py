@@ -92,11 +92,10 @@ def where(row: Row) -> str:
 
 
 @dataclass(frozen=True)
-class ModeSet:
-    """All whole-model comparisons of one candidate: verdicts counted, smallest and largest value in bit/weight."""
+class Tally:
+    """Several comparisons as one line: verdicts counted, smallest and largest value in bit/weight."""
 
-    modes: str
-    against: str
+    of: tuple[str, ...]
     comparisons: int
     bytes_tally: str
     effect: str
@@ -104,26 +103,36 @@ class ModeSet:
     net: str
 
 
-def by_mode_set(results: Results) -> list[ModeSet]:
-    """One row a candidate and reference, those with the smallest effect first."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in comparisons(results):
-        groups.setdefault((row["modes"], row["against"]), []).append(row)
+def by_mode_set(results: Results) -> list[Tally]:
+    """Whole-model comparisons by candidate and reference, those with the smallest effect first."""
+    tallies = _tallies(comparisons(results), ("modes", "against"))
+    return [tally for _, tally in sorted(tallies, key=lambda item: (item[0], item[1].of))]
 
-    def order(item: tuple[tuple[str, str], list[Row]]) -> tuple[float, tuple[str, str]]:
-        return min((r["effect"] for r in item[1] if r["effect"] is not None), default=0.0), item[0]
 
+def by_kind(results: Results) -> list[Tally]:
+    """Comparisons of single kinds of tensors by model, kind and dtype of the symbols."""
+    rows = [row for row in results.rows("verdicts", scope="checkpoint") if row["kind"] != "all"]
+    return sorted((tally for _, tally in _tallies(rows, ("checkpoint", "kind", "dtype"))), key=lambda tally: tally.of)
+
+
+def _tallies(rows: list[Row], columns: tuple[str, ...]) -> list[tuple[float, Tally]]:
+    """One line for each combination of the columns, with its smallest effect."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[column] for column in columns), []).append(row)
     return [
-        ModeSet(
-            modes,
-            against,
-            len(rows),
-            tallied(Counter(r["bytes_verdict"] for r in rows if r["bytes_verdict"])) or "–",
-            _span(r["effect"] for r in rows),
-            tallied(Counter(r["verdict"] for r in rows if r["verdict"])) or "–",
-            _span(r["net"] for r in rows),
+        (
+            min((r["effect"] for r in group if r["effect"] is not None), default=0.0),
+            Tally(
+                of,
+                len(group),
+                tallied(Counter(r["bytes_verdict"] for r in group if r["bytes_verdict"])) or "–",
+                _span(r["effect"] for r in group),
+                tallied(Counter(r["verdict"] for r in group if r["verdict"])) or "–",
+                _span(r["net"] for r in group),
+            ),
         )
-        for (modes, against), rows in sorted(groups.items(), key=order)
+        for of, group in groups.items()
     ]
 
 

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
+#include "experiments/student.hpp"
 
 namespace wcodec {
 namespace {
@@ -189,6 +190,51 @@ TEST(WeightedQuantile, WeighsAndLeavesOutWhatIsMissing) {
   const std::vector<Weighted> units{{10, 1}, {20, 6}, {30, 1}, {kNan, 5}};
   EXPECT_DOUBLE_EQ(weighted_quantile(units, 0.5), 20);
   EXPECT_TRUE(std::isnan(weighted_quantile(std::vector<Weighted>{{kNan, 1}}, 0.5)));
+}
+
+// p and the 95 % interval are two views of one thing.
+TEST(BootstrapP, IsSmallWhereTheIntervalConcludes) {
+  constexpr double kMargin = 0.5;
+  int agree = 0, concluded = 0;
+  constexpr int kTrials = 200;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    const auto units = normal_units(11, static_cast<u64>(trial), 12, (trial % 20 - 10) * 0.15, 0.6);
+    const Estimate estimate = Bootstrap({.resamples = 2000}).mean(units, kMargin);
+    const Interval& at = estimate.interval;
+    const bool concludes = at.hi < -kMargin || at.lo > kMargin || (at.lo >= -kMargin && at.hi <= kMargin);
+    concluded += concludes;
+    agree += concludes == (estimate.p <= 0.05);
+    EXPECT_GT(estimate.p, 0);
+    EXPECT_LE(estimate.p, 1);
+  }
+  EXPECT_GE(agree, kTrials - 2);  // ties of resamples at the very end of an interval
+  EXPECT_GT(concluded, kTrials / 4);
+  EXPECT_LT(concluded, 3 * kTrials / 4);
+}
+
+// For normal data p is that of Student's test against the margin.
+TEST(BootstrapP, AgreesWithStudent) {
+  const std::size_t n = 16;
+  const auto units = normal_units(12, 0, n, 1, 1);
+  double mean = 0, squares = 0;
+  for (const Weighted& unit : units) mean += unit.value / n;
+  for (const Weighted& unit : units) squares += (unit.value - mean) * (unit.value - mean);
+  const double error = std::sqrt(squares / (n - 1) / n);
+  for (const double distance : {2.0, 3.0, 6.0, 12.0}) {
+    const double p = Bootstrap({}).mean(units, mean - distance * error).p;
+    const double student = 2 * student_upper_tail(distance, n - 1);
+    EXPECT_NEAR(std::log(p) / std::log(student), 1, 0.15) << distance << " " << p << " " << student;
+  }
+}
+
+TEST(BootstrapP, OfEqualUnitsIsWhatTheirNumberAllows) {
+  const std::vector<Weighted> units(8, {0.1, 1});
+  EXPECT_EQ(Bootstrap({}).mean(units, 0.01).p, 1.0 / 128);
+}
+
+TEST(BootstrapP, NeedsAMarginAndAnInterval) {
+  EXPECT_TRUE(std::isnan(Bootstrap({}).mean(normal_units(1, 0, 9, 0, 1)).p));
+  EXPECT_TRUE(std::isnan(Bootstrap({}).mean(normal_units(1, 0, 5, 0, 1), 0.1).p));
 }
 
 }  // namespace

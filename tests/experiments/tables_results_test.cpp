@@ -190,11 +190,31 @@ TEST(VerdictsTable, SaysHowManyComparisonsThereWere) {
   const auto all = rows();
   const auto verdicts = compare(all, std::vector{comparison}, {.resamples = 10});
   const auto tables = result_tables(all, {}, verdicts);
-  EXPECT_EQ(tables.back().name, "verdicts");
-  EXPECT_THAT(tables.back().rows, SizeIs(1));
-  EXPECT_THAT(tables.back().notes[1], HasSubstr("3 comparisons were made, 1 of them over all kinds"));
+  const Table& whole = tables[tables.size() - 2];
+  EXPECT_EQ(whole.name, "verdicts");
+  EXPECT_THAT(whole.rows, SizeIs(1));
+  EXPECT_THAT(whole.notes[1], HasSubstr("3 comparisons were made, 1 of them over all kinds"));
   EXPECT_EQ(cells(tables, "verdicts")[0].at("effect"), "-0.1600");
   EXPECT_EQ(cells(tables, "verdicts")[0].at("net"), "-0.1800");
+}
+
+TEST(VerdictKindsTable, HasARowForEachModelKindAndDtype) {
+  Comparison comparison;
+  comparison.against = "none";
+  auto all = rows();
+  all.push_back(row("big", 3000, 2500, "none+top"));
+  all.push_back(row("big", 3000, 2500, "none+top", "shuffled"));
+  const auto lines =
+      cells(result_tables(all, {}, compare(all, std::vector{comparison}, {.resamples = 10})), "verdict-kinds");
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_EQ(lines[0].at("kind"), "embedding");
+  EXPECT_EQ(lines[0].at("dtype"), "INT8");
+  EXPECT_EQ(lines[0].at("choices"), "2");
+  EXPECT_EQ(lines[0].at("smallest is"), "none+left 16x16 rans");
+  EXPECT_EQ(lines[0].at("effect"), "-0.2667");
+  EXPECT_EQ(lines[0].at("structure"), "0 / 0 / 0 / 2");  // one tensor: inconclusive
+  EXPECT_EQ(lines[1].at("kind"), "mlp.up");
+  EXPECT_EQ(lines[1].at("choices"), "1");
 }
 
 TEST(ResultTables, OfNothingAreEmptyNotErrors) {

@@ -145,6 +145,68 @@ TEST(Compare, GivesEachKindItsRow) {
   EXPECT_THAT(kinds, ElementsAre("all 7", "embedding 1", "mlp.up 6"));
 }
 
+TEST(Compare, GivesEachDtypeOfSymbolsItsRow) {
+  auto rows = tensors(14, 0.1, 0, {.quantizer = "lossless"});
+  for (auto& r : rows) r.dtype = std::stoi(r.tensor.substr(1)) < 8 ? "BF16" : "F32";
+  std::vector<std::string> dtypes;
+  for (const auto& v : compare_modes(rows)) dtypes.push_back(v.kind + " " + v.dtype + " " + std::to_string(v.tensors));
+  EXPECT_THAT(dtypes, ElementsAre("all mixed 14", "mlp.up BF16 8", "mlp.up F32 6"));
+  for (auto& r : rows) r.quantizer = "fp8:format=e4m3";
+  EXPECT_EQ(symbol_dtype(rows.front()), "FP8");
+  EXPECT_EQ(only_all(compare_modes(rows)).dtype, "FP8");
+}
+
+// Seven tensors whose effect is surely, but not very surely, below the margin.
+std::vector<SummaryRow> doubtful(const std::string& checkpoint) {
+  std::vector<SummaryRow> rows;
+  for (int t = 0; t < 7; ++t) {
+    for (const char* control : {"original", "shuffled"}) {
+      Where where{
+          .checkpoint = checkpoint, .family = checkpoint, .tensor = "t" + std::to_string(t), .control = control};
+      rows.push_back(row(where, 7.25));
+      where.modes = "left";
+      rows.push_back(row(where, 7.25 - (where.control == "original" ? 0.014 + 0.003 * t : 0)));
+    }
+  }
+  return rows;
+}
+
+TEST(Compare, CorrectsForTheNumberOfComparisons) {
+  const VerdictRow alone = only_all(compare_modes(doubtful("m")));
+  EXPECT_EQ(alone.verdict, Verdict::helps);
+  EXPECT_GT(alone.net_sure.p, 0.001);
+  EXPECT_EQ(alone.net_sure.holm, alone.net_sure.p);
+  EXPECT_EQ(alone.net_sure.q, alone.net_sure.p);
+
+  // The same among thirty others that are just as doubtful.
+  std::vector<SummaryRow> many = doubtful("m");
+  for (int other = 0; other < 30; ++other) {
+    const auto more = tensors(7, other % 2 ? 0.01 : -0.01, 0, {.checkpoint = "o" + std::to_string(other)});
+    many.insert(many.end(), more.begin(), more.end());
+  }
+  const auto verdicts = compare_modes(many);
+  const auto among = std::find_if(verdicts.begin(), verdicts.end(), [](const VerdictRow& r) {
+    return r.checkpoint == "m" && r.kind == "all" && r.scope == "checkpoint";
+  });
+  ASSERT_NE(among, verdicts.end());
+  EXPECT_EQ(among->net.interval.hi, alone.net.interval.hi);  // intervals stay
+  EXPECT_EQ(among->net_sure.p, alone.net_sure.p);
+  EXPECT_GT(among->net_sure.holm, 0.05);
+  EXPECT_LE(among->net_sure.q, among->net_sure.holm);
+  EXPECT_EQ(among->alone, Verdict::helps);
+  EXPECT_EQ(among->verdict, Verdict::inconclusive);
+  EXPECT_EQ(among->bytes_verdict, Verdict::inconclusive);
+  EXPECT_THAT(headline(verdicts)[0], HasSubstr("concluded more by their own intervals"));
+}
+
+// The look at single kinds does not weaken what is said of the whole.
+TEST(Compare, KindsAndWholeModelsAreFamiliesOfTheirOwn) {
+  auto rows = doubtful("m");
+  const double before = only_all(compare_modes(rows)).net_sure.holm;
+  for (auto& r : rows) r.kind = r.tensor;
+  EXPECT_EQ(only_all(compare_modes(rows)).net_sure.holm, before);
+}
+
 TEST(Compare, OneTensorIsInconclusiveEvenAtZero) {
   const VerdictRow one = only_all(compare_modes(tensors(1, 0, 0)));
   EXPECT_FALSE(one.net.interval.known());
@@ -204,12 +266,12 @@ TEST(Compare, ComparesAnyAxis) {
   ASSERT_THAT(verdicts, SizeIs(4));  // two mode sets, kind and all
   EXPECT_EQ(verdicts[0].candidate(), "8x32");
   EXPECT_NEAR(verdicts[0].effect.effect, 1, 1e-6);
-  EXPECT_THAT(verdicts_csv(verdicts), HasSubstr("checkpoint,minilm,all,int8,8x32,rans,left,16x16,bpw,7,"));
+  EXPECT_THAT(verdicts_csv(verdicts), HasSubstr("checkpoint,minilm,all,INT8,int8,8x32,rans,left,16x16,bpw,7,"));
 }
 
 TEST(Compare, ABaselineMayBeTheReferenceOfCoders) {
   std::vector<SummaryRow> rows;
-  for (int t = 0; t < 6; ++t) {
+  for (int t = 0; t < 8; ++t) {
     const std::string tensor = "t" + std::to_string(t);
     rows.push_back(row({.tensor = tensor}, 7.0));
     rows.push_back(row({.tensor = tensor, .modes = "", .tile = "", .coder = "zstd:level=19", .role = "baseline"}, 7.5));
@@ -260,7 +322,8 @@ TEST(Compare, PoolsOnlyIndependentFamilies) {
   EXPECT_NEAR(few.effect.effect, enough.effect.effect, 1e-12);
   EXPECT_FALSE(few.net.interval.known());
   EXPECT_EQ(few.verdict, Verdict::inconclusive);
-  EXPECT_THAT(verdicts_csv(std::vector{few}), HasSubstr("pooled,all,all,int8,16x16,rans,left,none,bpw,42,336000000,"));
+  EXPECT_THAT(verdicts_csv(std::vector{few}),
+              HasSubstr("pooled,all,all,INT8,int8,16x16,rans,left,none,bpw,42,336000000,"));
 }
 
 TEST(Compare, OneCheckpointIsNotPooled) {
@@ -293,9 +356,10 @@ TEST(Verdicts, FileIsTheSameForEveryOrderOfRows) {
   EXPECT_EQ(verdicts_csv(compare_modes(rows)), text);
   const CsvTable table = parse_csv(text);
   EXPECT_THAT(table.columns,
-              ElementsAre("scope", "checkpoint", "kind", "quantizer", "tile", "coder", "modes", "against", "statistic",
-                          "tensors", "weights", "effect", "effect_lo", "effect_hi", "shuffled_effect",
-                          "gaussian_effect", "net", "net_lo", "net_hi", "verdict", "bytes_verdict"));
+              ElementsAre("scope", "checkpoint", "kind", "dtype", "quantizer", "tile", "coder", "modes", "against",
+                          "statistic", "tensors", "weights", "effect", "effect_lo", "effect_hi", "bytes_p",
+                          "bytes_p_holm", "bytes_q", "shuffled_effect", "gaussian_effect", "net", "net_lo", "net_hi",
+                          "p", "p_holm", "q", "verdict", "bytes_verdict"));
   EXPECT_EQ(table.rows[0][table.column("gaussian_effect")], "");
 }
 
