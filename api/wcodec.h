@@ -204,7 +204,7 @@ WCODEC_API wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder
 
 /* Any beginning of a progressive record that holds whole planes decodes, with a bound on what each element is off; all
  * of it decodes exactly. Elements are integers of at most 8 bits. */
-#define WCODEC_MAX_PLANES 12
+#define WCODEC_MAX_PLANES 32
 
 typedef struct wcodec_progressive_info {
   size_t struct_size; /* set by the caller */

@@ -29,17 +29,28 @@ double largest_error(const Transform& row, const std::array<double, kBlockSize>&
   return worst + 2 * row.inverse_rounding;
 }
 
+// Words that are no coefficients.
+void guess_words(const PlaneValues& values, const WordFormat& format, Reconstruction& out, std::vector<u32>& radius) {
+  ValueBound in_value(format);
+  const bool floating = format.number == NumberClass::floating;
+  const i32 largest = largest_finite(format);
+  for (std::size_t i = 0; i < out.words.size(); ++i) {
+    const KnownInterval interval = values.interval(i);
+    const i64 guess = floating ? float_guess(interval, largest) : interval.centre();
+    out.words[i] = static_cast<i32>(guess);
+    radius[i] = static_cast<u32>(interval.radius(guess));
+    if (floating) in_value.add(interval);
+  }
+  out.value_bound = in_value.bound();
+}
+
 }  // namespace
 
 Reconstruction reconstruct(const PlaneValues& values, const BlockLayout& layout) {
   Reconstruction out;
   out.words.resize(values.prefixes.size());
   std::vector<u32> radius(out.words.size());
-  for (std::size_t i = 0; i < out.words.size(); ++i) {
-    const KnownInterval interval = values.interval(i);
-    out.words[i] = interval.centre();
-    radius[i] = static_cast<u32>(interval.radius());
-  }
+  guess_words(values, layout.format, out, radius);
   for_each_block(layout.grid, [&](std::size_t index, std::size_t first, std::size_t stride) {
     const Transform& row =
         *layout.transforms.rows[layout.transform_of_block.empty() ? 0 : layout.transform_of_block[index]];
@@ -62,9 +73,10 @@ Reconstruction reconstruct(const PlaneValues& values, const BlockLayout& layout)
     }
   });
   // Clamping to what words can be brings none of them further from the truth.
-  const i32 half = 1 << (layout.bits - 1);
-  for (i32& word : out.words) word = std::clamp(word, -half, half - 1);
+  const auto highest = static_cast<i32>((i64{1} << (layout.format.bits - 1)) - 1);
+  for (i32& word : out.words) word = std::clamp(word, -1 - highest, highest);
   for (const u32 r : radius) out.bound = std::max(out.bound, r);
+  if (layout.format.number != NumberClass::floating) out.value_bound = out.bound;
   return out;
 }
 

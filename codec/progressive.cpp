@@ -7,7 +7,9 @@
 #include <cstdlib>
 
 #include "codec/format_version.hpp"
+#include "codec/ordered_words.hpp"
 #include "codec/plane_values.hpp"
+#include "codec/record_info.hpp"
 #include "codec/tensor_record.hpp"
 #include "core/hash.hpp"
 #include "entropy/bit_plane.hpp"
@@ -23,41 +25,42 @@ constexpr TileShape kTile{64, 64};
 [[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorKind::corrupt, "progressive record: " + what); }
 
 void check_format(const WordFormat& format) {
-  if (format.number == NumberClass::floating || format.bits < 1 || format.bits > 8 || format.memory_bytes != 1)
-    throw Error(ErrorKind::unsupported, "a progressive record takes integers of at most 8 bits; quantize first");
+  if (format.bits > kMaxOrderedBits || !dtype_of(format)) {
+    throw Error(ErrorKind::unsupported,
+                "a progressive record takes words of at most 32 bits; keep wider ones in exact records");
+  }
 }
 
-i32 half_of(const WordFormat& format) noexcept { return 1 << (format.bits - 1); }
-
-// Symbols of the one plane, row-major, and words centred on 0 in coding order.
-std::vector<i32> centred_words(const std::vector<u8>& symbols, const TileGrid& grid, i32 half) {
-  std::vector<i32> words(symbols.size());
-  if (words.empty()) return words;
-  for (i64 t = 0; t < grid.tiles(); ++t) {
-    const Tile<const u8> tile = grid.tile(symbols.data(), t);
-    auto at = static_cast<std::size_t>(grid.offset(t));
-    for (int r = 0; r < tile.rows; ++r) {
-      for (int c = 0; c < tile.cols; ++c) words[at++] = tile(r, c) - half;
-    }
-  }
-  return words;
+bool takes_transforms(const WordFormat& format) noexcept {
+  return format.bits <= 8 && format.number != NumberClass::floating;
 }
 
-std::vector<u8> symbols_of(const std::vector<i32>& words, const TileGrid& grid, i32 half) {
-  std::vector<u8> symbols(words.size());
-  if (words.empty()) return symbols;
-  for (i64 t = 0; t < grid.tiles(); ++t) {
-    const Tile<u8> tile = grid.tile(symbols.data(), t);
-    auto at = static_cast<std::size_t>(grid.offset(t));
-    for (int r = 0; r < tile.rows; ++r) {
-      for (int c = 0; c < tile.cols; ++c) tile(r, c) = static_cast<u8>(words[at++] + half);
-    }
+void check_options(const WordFormat& format, BitOrder order, const TransformSet& transforms) {
+  if (!takes_transforms(format) && (order != BitOrder::offset || !transforms.is_identity())) {
+    throw Error(ErrorKind::unsupported,
+                "transforms and the order sign-magnitude are for integers of at most 8 bits: take the identity and the "
+                "order offset");
   }
-  return symbols;
+}
+
+// Planes there can be.
+int most_planes(const WordFormat& format) noexcept {
+  return takes_transforms(format) ? kMaxCoefficientPlanes : format.bits;
+}
+
+u32 largest_step(const WordFormat& format) noexcept { return ~u32{0} >> (32 - format.bits); }
+
+std::vector<u8> choose_transforms(const std::vector<i32>& words, const TileGrid& grid, int bits,
+                                  const TransformSet& set) {
+  if (set.rows.size() == 1) return {};
+  std::vector<u8> residuals(words.size());
+  for (std::size_t i = 0; i < words.size(); ++i) residuals[i] = static_cast<u8>(words[i] & ((1 << bits) - 1));
+  return wcodec::choose_transforms(residuals, grid, bits, set);
 }
 
 std::vector<i32> transformed_values(const std::vector<i32>& words, const BlockLayout& layout) {
   std::vector<i32> values = words;
+  if (layout.transforms.is_identity()) return values;
   for_each_block(layout.grid, [&](std::size_t index, std::size_t first, std::size_t stride) {
     const Transform& row =
         *layout.transforms.rows[layout.transform_of_block.empty() ? 0 : layout.transform_of_block[index]];
@@ -71,7 +74,8 @@ std::vector<i32> transformed_values(const std::vector<i32>& words, const BlockLa
 
 BitPlaneContext context_of(const PlaneValues& values) noexcept {
   using Merge = BitPlaneContext::Merge;
-  return {values.prefixes, values.known, values.order == BitOrder::sign_magnitude ? Merge::cap : Merge::top_bits};
+  return {values.contexts, std::min(values.known, PlaneValues::kContextBits),
+          values.order == BitOrder::sign_magnitude ? Merge::cap : Merge::top_bits};
 }
 
 // Values whose first 1 came with the last plane: their signs follow it.
@@ -84,19 +88,13 @@ std::vector<std::size_t> newly_significant(const PlaneValues& values) {
   return places;
 }
 
-void append_bits(PlaneValues& values, const std::vector<u8>& bits) noexcept {
-  for (std::size_t i = 0; i < bits.size(); ++i)
-    values.prefixes[i] = static_cast<u16>(values.prefixes[i] << 1 | bits[i]);
-  ++values.known;
-}
-
 void write_plane(PlaneValues& known, const std::vector<i32>& values, LedgerWriter& out) {
   std::vector<u8> bits(values.size());
   const int hidden = known.planes - known.known - 1;
   for (std::size_t i = 0; i < bits.size(); ++i)
     bits[i] = static_cast<u8>(plane_bits(known.order, known.planes, values[i]) >> hidden & 1);
   write_bit_plane(bits, context_of(known), out);
-  append_bits(known, bits);
+  known.append(bits);
   const std::vector<std::size_t> places = newly_significant(known);
   std::vector<u8> signs;
   for (const std::size_t i : places) signs.push_back(known.negative[i] = values[i] < 0 ? 1 : 0);
@@ -107,7 +105,7 @@ void write_plane(PlaneValues& known, const std::vector<i32>& values, LedgerWrite
 void read_plane(ByteReader& in, PlaneValues& known) {
   std::vector<u8> bits(known.prefixes.size());
   read_bit_plane(in, context_of(known), bits);
-  append_bits(known, bits);
+  known.append(bits);
   const std::vector<std::size_t> places = newly_significant(known);
   std::vector<u8> signs(places.size());
   const std::vector<u16> nothing(signs.size());
@@ -117,7 +115,8 @@ void read_plane(ByteReader& in, PlaneValues& known) {
 
 u32 largest_difference(const std::vector<i32>& a, const std::vector<i32>& b) noexcept {
   u32 largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, static_cast<u32>(std::abs(a[i] - b[i])));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, static_cast<u32>(std::abs(i64{a[i]} - i64{b[i]})));
   return largest;
 }
 
@@ -141,6 +140,8 @@ WordFormat read_format(ByteReader& in) {
   const u8 number = format_byte(in);
   if (number > static_cast<u8>(NumberClass::floating)) corrupt("unknown word format");
   format.number = static_cast<NumberClass>(number);
+  format.exponent_bits = format_byte(in);
+  format.mantissa_bits = format_byte(in);
   check_format(format);
   return format;
 }
@@ -165,12 +166,13 @@ Header read_header(ByteReader& in, Bytes record, u64 max_weights) {
   header.transforms = transform_set_from_wire(in.take(count, "transforms"));
   const u8 order = format_byte(in), planes = format_byte(in);
   if (order > static_cast<u8>(BitOrder::sign_magnitude)) corrupt("unknown order of bits");
-  if (planes > kMaxBitPlanes) corrupt("too many bit planes");
+  if (planes > most_planes(header.format)) corrupt("too many bit planes");
   header.order = static_cast<BitOrder>(order);
+  check_options(header.format, header.order, header.transforms);
   for (int p = 0; p < planes; ++p) {
     header.plane_bytes.push_back(in.varint("size of a plane"));
     const u64 error = in.varint("largest error");
-    if (error > 255) corrupt("an error beyond what words can be");
+    if (error > largest_step(header.format)) corrupt("an error beyond what words can be");
     header.largest_error.push_back(static_cast<u32>(error));
   }
   header.scales = in.take(in.varint("scale bytes"), "scales");
@@ -197,14 +199,11 @@ BitOrder parse_bit_order(sv name) {
 
 ProgressiveRecord encode_progressive(const QuantizedTensor& tensor, const ProgressiveOptions& options) {
   check_format(tensor.format);
-  const std::vector<SymbolPlane> split = split_planes(tensor);
+  check_options(tensor.format, options.order, options.transforms);
   const TileGrid grid{tensor.rows, tensor.cols, kTile};
-  const i32 half = half_of(tensor.format);
-  const std::vector<i32> words = centred_words(split[0].symbols, grid, half);
-  std::vector<u8> residuals;
-  for (const i32 word : words) residuals.push_back(static_cast<u8>(word & (2 * half - 1)));
-  const std::vector<u8> choice = choose_transforms(residuals, grid, tensor.format.bits, options.transforms);
-  const BlockLayout layout{grid, tensor.format.bits, options.transforms, choice};
+  const std::vector<i32> words = centred_words(tensor, grid);
+  const std::vector<u8> choice = choose_transforms(words, grid, tensor.format.bits, options.transforms);
+  const BlockLayout layout{grid, tensor.format, options.transforms, choice};
   const std::vector<i32> values = transformed_values(words, layout);
   i32 low = 0, high = 0;
   for (const i32 value : values) {
@@ -229,6 +228,8 @@ ProgressiveRecord encode_progressive(const QuantizedTensor& tensor, const Progre
   header(static_cast<u8>(tensor.format.bits));
   header(static_cast<u8>(tensor.format.memory_bytes));
   header(static_cast<u8>(tensor.format.number));
+  header(static_cast<u8>(tensor.format.exponent_bits));
+  header(static_cast<u8>(tensor.format.mantissa_bits));
   out.varint(LedgerEntry::header, static_cast<u64>(tensor.rows));
   out.varint(LedgerEntry::header, static_cast<u64>(tensor.cols));
   header(static_cast<u8>(options.transforms.rows.size()));
@@ -280,15 +281,15 @@ ProgressiveTensor decode_progressive(Bytes prefix, int planes, u64 max_weights) 
   if (known.known == all && in.remaining() != 0) corrupt("bytes are left over behind the last plane");
 
   const Reconstruction best =
-      reconstruct(known, {header.grid, header.format.bits, header.transforms, header.transform_of_block});
+      reconstruct(known, {header.grid, header.format, header.transforms, header.transform_of_block});
   ProgressiveTensor out;
   out.planes = known.known;
   out.all_planes = all;
   out.bound = known.known == all ? best.bound
                                  : std::min(best.bound, header.largest_error[static_cast<std::size_t>(known.known)]);
-  out.tensor = {header.grid.rows, header.grid.cols, header.format, {}, {}};
-  out.tensor.words =
-      join_planes(header.format, {symbols_of(best.words, header.grid, half_of(header.format))}, out.tensor.weights());
+  out.value_bound = header.format.number == NumberClass::floating ? best.value_bound : out.bound;
+  out.tensor = {
+      header.grid.rows, header.grid.cols, header.format, words_of(best.words, header.format, header.grid), {}};
   out.tensor.scales.assign(header.scales.begin(), header.scales.end());
   return out;
 }

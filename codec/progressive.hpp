@@ -1,6 +1,8 @@
-// A quantized tensor by bit planes from the top, so that any prefix of the planes is a tensor: of all weights at once,
-// with a bound on what each of them is off, and the exact one at the end. Words are integers of at most 8 bits, taken
-// as they are (no prediction: nothing drifts) or as coefficients of 8 × 8 blocks. Layout: docs/format.md.
+// A tensor by bit planes from the top, so that any prefix of the planes is a tensor: of all weights at once, with a
+// bound on what each of them is off, and the exact one at the end. Words of at most 32 bits are taken in the order of
+// their values (no prediction: nothing drifts): of a float the first planes are its sign and exponent, and each plane
+// behind them halves the relative error. Integers of at most 8 bits may be coefficients of 8 × 8 blocks instead.
+// Layout: docs/format.md.
 #pragma once
 
 #include <vector>
@@ -11,6 +13,7 @@
 namespace wcodec {
 
 struct ProgressiveOptions {
+  // Other than the defaults for integers of at most 8 bits only.
   BitOrder order = BitOrder::offset;  // better from about 1.6 bits a weight on (docs/decisions.md)
   TransformSet transforms = identity_transform();
 };
@@ -22,15 +25,20 @@ struct ProgressiveRecord {
   std::vector<u8> bytes;
   Ledger ledger;                   // ledger.total() == bytes.size()
   std::vector<u64> prefix_bytes;   // prefix_bytes[k]: bytes that the first k planes need, k = 0 … planes
-  std::vector<u32> largest_error;  // of any word after k planes, in units of a word; 0 at the end
+  std::vector<u32> largest_error;  // of any word after k planes, in steps of a word; 0 at the end
 };
 
-// Throws Error{unsupported} for floats and for words of more than 8 bits.
+// Throws Error{unsupported} for words of 64 bits, and for options that the words do not have.
 ProgressiveRecord encode_progressive(const QuantizedTensor& tensor, const ProgressiveOptions& options = {});
 
 struct ProgressiveTensor {
   QuantizedTensor tensor;  // words as good as the planes allow, scales as stored
-  u32 bound = 0;           // no word is off by more, in units of a word: times its scale for a weight
+  // No word is off by more steps: units of an integer (times its scale for a weight), units in the last place of a
+  // float, counted through its order.
+  u32 bound = 0;
+  // The same in value, without scales, of elements that are finite numbers. Others may come as finite numbers until all
+  // planes are there.
+  double value_bound = 0;
   int planes = 0, all_planes = 0;
 };
 

@@ -9,6 +9,7 @@
 
 #include "codec/format_version.hpp"
 #include "codec/layer_plan.hpp"
+#include "codec/ordered_words.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "core/output_file.hpp"
@@ -23,8 +24,15 @@ constexpr u64 kMaxIndexBytes = u64{1} << 26;
 constexpr u64 kMaxName = 65'536, kMaxRank = 64, kMaxElements = u64{1} << 48;
 constexpr u64 kMaxRecordBytes = u64{1} << 48;
 
-bool is_progressive(const DTypeInfo& d) noexcept {
-  return d.number != NumberClass::floating && d.bits <= 8 && d.memory_bytes == 1;
+bool has_planes(const DTypeInfo& d) noexcept { return d.bits <= kMaxOrderedBits; }
+// What a preview needs whole takes next to nothing: the scales and offsets of norms.
+bool is_progressive(const TensorInfo& tensor) noexcept {
+  return has_planes(info(tensor.dtype)) && tensor.shape.size() >= 2;
+}
+
+// Only small integers are transformed, and known by their magnitudes.
+ProgressiveOptions options_for(const DTypeInfo& d, const ProgressiveOptions& asked) {
+  return d.bits <= 8 && d.number != NumberClass::floating ? asked : ProgressiveOptions{};
 }
 
 struct CodedLayer {
@@ -40,7 +48,7 @@ CodedLayer encode_layer(const Checkpoint& checkpoint, std::size_t index, const P
   const QuantizedTensor words{tensor.rows, tensor.cols, word_format(info(tensor.dtype)), checkpoint.read(index), {}};
   stats.source_bytes += words.symbol_bytes();
   ++stats.layers;
-  if (!is_progressive(info(tensor.dtype))) {
+  if (!is_progressive(tensor)) {
     EncodeOptions exact;
     exact.preset = options.preset;
     EncodedTensor record = encode_smallest(words, plan_layer(tensor, exact).plans);
@@ -51,7 +59,7 @@ CodedLayer encode_layer(const Checkpoint& checkpoint, std::size_t index, const P
     ++stats.exact_layers;
     return out;
   }
-  ProgressiveRecord record = encode_progressive(words, options.progressive);
+  ProgressiveRecord record = encode_progressive(words, options_for(info(tensor.dtype), options.progressive));
   out.layer.head_bytes = record.prefix_bytes[0];
   for (std::size_t p = 1; p < record.prefix_bytes.size(); ++p)
     out.layer.plane_bytes.push_back(record.prefix_bytes[p] - record.prefix_bytes[p - 1]);
@@ -141,7 +149,7 @@ class IndexReader {
     const u8 kind = in_.read<u8>("kind of layer");
     if (kind > 1) corrupt(fmt::format("layer '{}': unknown kind", printable(out.name)));
     out.is_exact = kind == 1;
-    if (!out.is_exact && !is_progressive(info(out.dtype)))
+    if (!out.is_exact && !has_planes(info(out.dtype)))
       corrupt(fmt::format("layer '{}' has no bit planes", printable(out.name)));
     out.head_bytes = bounded("size of a record", kMaxRecordBytes);
     if (out.is_exact) return out;
@@ -204,10 +212,10 @@ ProgressiveFileStats encode_progressive_file(const std::string& source, const st
   open.views = options.views;
   const auto checkpoint = open_checkpoint(source, open);
   const std::vector<TensorInfo>& tensors = checkpoint->tensors();
-  if (std::none_of(tensors.begin(), tensors.end(), [](const auto& t) { return is_progressive(info(t.dtype)); })) {
+  if (std::none_of(tensors.begin(), tensors.end(), is_progressive)) {
     throw Error(ErrorKind::unsupported,
-                fmt::format("{}: no tensor is of integers of at most 8 bits; quantize first, or say with a view how "
-                            "packed codes are to be read",
+                fmt::format("{}: no tensor has planes, which takes two dimensions and elements of at most 32 bits; use "
+                            "wcodec encode",
                             printable(source)));
   }
   OutputFile file(destination, options.overwrite);
@@ -349,6 +357,7 @@ ProgressiveLayerData ProgressiveFile::read(std::size_t layer, int planes, std::o
     } else {
       ProgressiveTensor decoded = decode_progressive(record, wanted, bound);
       out.bound = decoded.bound;
+      out.value_bound = decoded.value_bound;
       out.planes = decoded.planes;
       out.all_planes = decoded.all_planes;
       tensor = std::move(decoded.tensor);
@@ -388,7 +397,7 @@ std::vector<ProgressiveBound> decode_progressive_file(const std::string& source,
                            : std::min(options.planes, static_cast<int>(layer.plane_bytes.size()));
     const ProgressiveLayerData data = file.read(i, planes);
     out.append(data.words);
-    bounds.push_back({layer.name, data.bound, data.planes, data.all_planes});
+    bounds.push_back({layer.name, data.bound, data.value_bound, data.planes, data.all_planes});
     done += data.words.size();
     report(options.progress, done, total, layer.name);
   }

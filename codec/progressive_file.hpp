@@ -1,7 +1,7 @@
-// A checkpoint by bit planes: a file of which any beginning decodes, the more of it the better. Tensors of integers of
-// at most 8 bits are progressive records (progressive.hpp), all others exact tensor records that stand first. Planes of
-// all layers are interleaved by significance, so that cutting the file anywhere cuts all layers alike. The bytes are in
-// docs/format.md.
+// A checkpoint by bit planes: a file of which any beginning decodes, the more of it the better. Tensors of two or more
+// dimensions with elements of at most 32 bits are progressive records (progressive.hpp); all others, norms and biases
+// among them, are exact tensor records that stand first. Planes of all layers are interleaved by significance, so that
+// cutting the file anywhere cuts all layers alike. The bytes are in docs/format.md.
 //
 // Every function throws wcodec::Error whose message names file, place and layer.
 #pragma once
@@ -30,7 +30,7 @@ struct ProgressiveLayer {
 };
 
 struct ProgressiveEncodeOptions {
-  ProgressiveOptions progressive;
+  ProgressiveOptions progressive;            // of integers of at most 8 bits; others have the defaults
   std::map<std::string, std::string> views;  // as EncodeOptions::views
   std::string preset;                        // of the exact records
   bool overwrite = false;
@@ -46,14 +46,15 @@ struct ProgressiveFileStats {
 };
 
 // `source` is an address of open_checkpoint. All records are held in memory until they are written.
-// Throws Error{unsupported} where no tensor is of integers of at most 8 bits.
+// Throws Error{unsupported} where no tensor has planes.
 ProgressiveFileStats encode_progressive_file(const std::string& source, const std::string& destination,
                                              const ProgressiveEncodeOptions& options = {});
 
 // One layer, as good as the planes allow that were asked for.
 struct ProgressiveLayerData {
   std::vector<u8> words;           // row-major, of the layer's dtype
-  u32 bound = 0;                   // no word is off by more, in units of a word
+  u32 bound = 0;                   // no word is off by more steps: as ProgressiveTensor
+  double value_bound = 0;          // the same in value
   int planes = 0, all_planes = 0;  // 0 and 0 of an exact layer
 };
 
@@ -95,7 +96,8 @@ struct ProgressiveDecodeOptions {
 // What each layer of a decoded file is off by at most.
 struct ProgressiveBound {
   std::string name;
-  u32 bound = 0;
+  u32 bound = 0;           // in steps of a word
+  double value_bound = 0;  // in value
   int planes = 0, all_planes = 0;
 };
 

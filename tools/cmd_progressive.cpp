@@ -76,13 +76,16 @@ int decode(DecodeArguments& arguments) {
   const std::vector<ProgressiveBound> bounds =
       decode_progressive_file(arguments.source, arguments.destination, arguments.options);
   u64 exact = 0;
-  u32 worst = 0;
+  double worst = 0;
   nlohmann::json layers = nlohmann::json::array();
   for (const ProgressiveBound& layer : bounds) {
     exact += layer.bound == 0 ? 1 : 0;
-    worst = std::max(worst, layer.bound);
-    layers.push_back(
-        {{"name", layer.name}, {"planes", layer.planes}, {"all_planes", layer.all_planes}, {"bound", layer.bound}});
+    worst = std::max(worst, layer.value_bound);
+    layers.push_back({{"name", layer.name},
+                      {"planes", layer.planes},
+                      {"all_planes", layer.all_planes},
+                      {"bound", layer.bound},
+                      {"value_bound", layer.value_bound}});
   }
   if (arguments.json) {
     print_line(json_text({{"output", arguments.destination},
@@ -91,8 +94,9 @@ int decode(DecodeArguments& arguments) {
                           {"largest_bound", worst},
                           {"seconds", watch.seconds()}}));
   } else if (!arguments.quiet) {
-    print_line(fmt::format("{}: {} layers, {} of them exact, no code of the others off by more than {}; {:.2f} s",
-                           printable(arguments.destination), bounds.size(), exact, worst, watch.seconds()));
+    print_line(
+        fmt::format("{}: {} layers, {} of them exact, no element of the others off by more than {:.6g}; {:.2f} s",
+                    printable(arguments.destination), bounds.size(), exact, worst, watch.seconds()));
   }
   return kAllFine;
 }
@@ -142,18 +146,22 @@ std::string to_text(const ProgressiveFile& file) {
 
 void add_encode_planes(CLI::App& group, Action& action) {
   const auto arguments = std::make_shared<EncodeArguments>();
-  CLI::App* command = group.add_subcommand("encode", "Write a checkpoint of integers by bit planes");
+  CLI::App* command = group.add_subcommand("encode", "Write a checkpoint by bit planes");
   command->add_option("source", arguments->source, "The checkpoint, as for `wcodec encode`")
       ->required()
       ->type_name("IN");
   command->add_option("destination", arguments->destination, "The file to write")->required()->type_name("OUT");
   command
-      ->add_option("--order", arguments->order,
-                   "offset (default), or sign-magnitude: better below 1.6 bits a weight, coarser above")
+      ->add_option(
+          "--order", arguments->order,
+          "Of integers of at most 8 bits: offset (default), or sign-magnitude: better below 1.6 bits a weight, "
+          "coarser above")
       ->type_name("NAME");
   command
-      ->add_option("--transform", arguments->transform,
-                   "Of 8x8 blocks: identity (default), dct8, adst8, or probe: each block its own")
+      ->add_option(
+          "--transform", arguments->transform,
+          "Of 8x8 blocks of integers of at most 8 bits: identity (default), dct8, adst8, or probe: each block its "
+          "own")
       ->type_name("NAME");
   command->add_option("--preset", arguments->options.preset, "Of tensors that have no planes (default: balanced)")
       ->type_name("NAME");
@@ -165,9 +173,12 @@ void add_encode_planes(CLI::App& group, Action& action) {
   command->add_flag("-f,--force", arguments->options.overwrite, "Replace OUT if it exists");
   command->add_flag("--json", arguments->json, "Print one JSON object");
   command->add_flag("-q,--quiet", arguments->quiet, "No progress, and nothing when all is well");
-  command->footer(std::string("Tensors of integers of at most 8 bits have planes; all others are kept exactly, before "
-                              "the first plane.\nRecords are held in memory until they are written.\n\n") +
-                  kCodecExit);
+  command->footer(
+      std::string("Tensors of two or more dimensions have planes, if their elements have at most 32 bits; all "
+                  "others are kept exactly,\nbefore the first plane. The first planes of a float are its sign "
+                  "and exponent, each one behind them halves its\nrelative error. Records are held in memory "
+                  "until they are written.\n\n") +
+      kCodecExit);
   command->callback([arguments, &action] { action = [arguments] { return encode(*arguments); }; });
 }
 
@@ -185,7 +196,8 @@ void add_decode_planes(CLI::App& group, Action& action) {
   command->add_option("--max-bytes", arguments->options.max_output_bytes, "Refuse to write more than that")
       ->type_name("N");
   command->add_flag("-f,--force", arguments->options.overwrite, "Replace OUT if it exists");
-  command->add_flag("--json", arguments->json, "Print one JSON object, with the bound of each layer");
+  command->add_flag("--json", arguments->json,
+                    "Print one JSON object, with the bounds of each layer: steps of an element, and value");
   command->add_flag("-q,--quiet", arguments->quiet, "No progress, and nothing when all is well");
   command->footer(std::string("With all planes every tensor is as it was. Elements of 4 to 6 bits become bytes.\n\n") +
                   kCodecExit);
@@ -216,11 +228,11 @@ void add_info_planes(CLI::App& group, Action& action) {
 
 void add_progressive(CLI::App& app, Action& action) {
   CLI::App* group = app.add_subcommand(
-      "progressive", "Integers by bit planes: any beginning of the file decodes, the more of it the better");
+      "progressive", "A checkpoint by bit planes: any beginning of the file decodes, the more of it the better");
   group->require_subcommand(1);
   group->footer(
       "Examples:\n"
-      "  wcodec progressive encode model-int8.safetensors model.wcp\n"
+      "  wcodec progressive encode model.safetensors model.wcp\n"
       "  wcodec progressive info model.wcp                 # how many bytes 4 planes take\n"
       "  head -c 5000000 model.wcp > some.wcp\n"
       "  wcodec progressive decode some.wcp preview.safetensors --json\n"

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "core/sources/source.hpp"
+#include "quantizers/planes.hpp"
 #include "tests/codec/sample_tensor.hpp"
 #include "tests/core/file_bytes.hpp"
 #include "tests/golden/goldens.hpp"
@@ -37,6 +38,9 @@ class ProgressiveFiles : public ::testing::Test {
     add("norm", "F32", "[90]", sample_tensor(DType::f32, 1, 90, 2));
     add("bytes", "U8", "[3,20,10]", sample_tensor(DType::uint8, 60, 10, 3));
     add("none", "I8", "[0,4]", sample_tensor(DType::int8, 0, 4, 4));
+    add("half", "BF16", "[20,33]", sample_tensor(DType::bf16, 20, 33, 5));
+    add("full", "F32", "[7,11]", sample_tensor(DType::f32, 7, 11, 6));
+    add("wide", "I64", "[4,3]", sample_tensor(DType::int64, 4, 3, 7));
     write(source_, safetensors_bytes(header + "}", data));
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -67,21 +71,24 @@ class ProgressiveFiles : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
-u32 worst(const std::vector<u8>& a, const std::vector<u8>& b, bool is_signed) {
-  int worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const auto value = [&](u8 byte) { return is_signed ? int{static_cast<i8>(byte)} : int{byte}; };
-    worst = std::max(worst, std::abs(value(a[i]) - value(b[i])));
+// Steps in the order of the words.
+u64 worst(const std::vector<u8>& a, const std::vector<u8>& b, DType dtype) {
+  const WordFormat format = word_format(info(dtype));
+  u64 worst = 0;
+  for (u64 i = 0; i < a.size() / static_cast<u64>(format.memory_bytes); ++i) {
+    const u64 x = order_key(format, load_word(format, a.data(), i)),
+              y = order_key(format, load_word(format, b.data(), i));
+    worst = std::max(worst, x > y ? x - y : y - x);
   }
-  return static_cast<u32>(worst);
+  return worst;
 }
 
 TEST_F(ProgressiveFiles, EveryNumberOfPlanesKeepsItsBoundAndAllAreExact) {
   for (const BitOrder order : {BitOrder::offset, BitOrder::sign_magnitude}) {
     for (const char* transform : {"identity", "probe"}) {
       const ProgressiveFileStats stats = encode({{order, parse_transform_set(transform)}, {}, {}, false, {}});
-      EXPECT_EQ(stats.layers, 4u);
-      EXPECT_EQ(stats.exact_layers, 1u);
+      EXPECT_EQ(stats.layers, 7u);
+      EXPECT_EQ(stats.exact_layers, 2u);  // the norm, and words of 64 bits
       EXPECT_EQ(stats.file_bytes, std::filesystem::file_size(path(coded_)));
       const ProgressiveFile file = ProgressiveFile::open(path(coded_));
       const auto source = open_checkpoint(path(source_));
@@ -96,7 +103,7 @@ TEST_F(ProgressiveFiles, EveryNumberOfPlanesKeepsItsBoundAndAllAreExact) {
           if (file.layers()[i].is_exact) {
             EXPECT_EQ(data.words, words);
           } else {
-            EXPECT_LE(worst(data.words, words, file.layers()[i].dtype == DType::int8), data.bound) << planes;
+            EXPECT_LE(worst(data.words, words, file.layers()[i].dtype), data.bound) << planes;
           }
         }
         EXPECT_EQ(last, 0u);
@@ -175,8 +182,8 @@ TEST_F(ProgressiveFiles, SayWhatIsWrong) {
     }
     return std::string("nothing");
   };
-  write("floats.safetensors", safetensors_bytes(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "abcd"));
-  EXPECT_NE(message([&] { encode_progressive_file(path("floats.safetensors"), path("x")); }).find("quantize first"),
+  write("norm.safetensors", safetensors_bytes(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "abcd"));
+  EXPECT_NE(message([&] { encode_progressive_file(path("norm.safetensors"), path("x")); }).find("no tensor has planes"),
             std::string::npos);
   encode();
   EXPECT_NE(message([&] { ProgressiveFile::open(path(source_)); }).find("magic"), std::string::npos);

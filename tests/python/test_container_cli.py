@@ -353,7 +353,7 @@ def test_any_beginning_of_a_progressive_file(call, model, tmp_path):
     answer = call("progressive", "encode", model, "model.wcp", "--json")
     assert answer.returncode == 0, answer.stderr
     told = json.loads(answer.stdout)
-    assert (told["layers"], told["exact_layers"], told["planes"]) == (4, 3, 8)
+    assert (told["layers"], told["exact_layers"], told["planes"]) == (4, 2, 31)
     assert sum(told["ledger"].values()) == told["file_bytes"] == (tmp_path / "model.wcp").stat().st_size
     info = json.loads(call("progressive", "info", "model.wcp", "--json").stdout)
     assert info["prefix_bytes"][-1] == told["file_bytes"]
@@ -365,12 +365,12 @@ def test_any_beginning_of_a_progressive_file(call, model, tmp_path):
         (tmp_path / "cut.wcp").write_bytes(cut)
         answer = call("progressive", "decode", "cut.wcp", "cut.safetensors", "--json", "-f")
         assert answer.returncode == 0, answer.stderr
-        bounds = {layer["name"]: layer["bound"] for layer in json.loads(answer.stdout)["layers"]}
+        bounds = {layer["name"]: layer["value_bound"] for layer in json.loads(answer.stdout)["layers"]}
         back = load_file(tmp_path / "cut.safetensors")
         for name, tensor in tensors.items():
             off = np.abs(back[name].astype(np.float64) - tensor.astype(np.float64)).max()
             assert off <= bounds[name], (name, planes)
-        assert bounds["layer.weight"] < last
+        assert bounds["layer.weight"] < last or planes > 8
         last = bounds["layer.weight"]
         same = call("progressive", "decode", "model.wcp", "same.safetensors", "--planes", planes, "-f", "-q")
         assert (same.returncode, same.stdout) == (0, "")

@@ -330,8 +330,8 @@ def test_planes_keep_their_bound(dtype, order, transform):
     assert np.array_equal(back, array)
 
 
-def test_planes_are_of_small_integers():
-    assert kind_of(wcodec.encode_progressive, np.zeros((2, 2), np.float32)) == "unsupported"
+def test_what_has_no_planes_is_refused():
+    assert kind_of(wcodec.encode_progressive, np.zeros((2, 2), np.float64)) == "unsupported"
     record, _, _ = wcodec.encode_progressive(np.zeros((4, 5), np.int8))
     assert kind_of(wcodec.decode_progressive, record, 99) == "usage"
     assert kind_of(lambda: wcodec.decode_progressive(record, max_weights=19)) == "limit"

@@ -1,6 +1,8 @@
 // What a prefix of bit planes says of a value: the interval holds it, shrinks, and ends in the value itself.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "transforms/bitplanes.hpp"
 
 namespace wcodec {
@@ -10,11 +12,11 @@ TEST(BitPlanes, IntervalsHoldTheValueAndShrinkToIt) {
   for (const BitOrder order : {BitOrder::offset, BitOrder::sign_magnitude}) {
     for (const i32 limit : {0, 1, 2, 7, 8, 127, 1088}) {
       const int planes = plane_count(order, -limit, limit);
-      ASSERT_LE(planes, kMaxBitPlanes);
+      ASSERT_LE(planes, kMaxCoefficientPlanes);
       for (i32 value = -limit; value <= limit; ++value) {
         const u32 bits = plane_bits(order, planes, value);
         ASSERT_EQ(bits >> planes, 0u);
-        i32 radius_before = 1 << kMaxBitPlanes;
+        i64 radius_before = i64{1} << kMaxBitPlanes;
         for (int known = 0; known <= planes; ++known) {
           const u32 prefix = bits >> (planes - known);
           const KnownInterval i = known_interval(order, planes, prefix, prefix != 0 && value < 0, planes - known);
@@ -26,6 +28,22 @@ TEST(BitPlanes, IntervalsHoldTheValueAndShrinkToIt) {
         }
         ASSERT_EQ(radius_before, 0);
       }
+    }
+  }
+}
+
+TEST(BitPlanes, AllOfThirtyTwoBits) {
+  constexpr i32 kLow = std::numeric_limits<i32>::min(), kHigh = std::numeric_limits<i32>::max();
+  const int planes = plane_count(BitOrder::offset, kLow, kHigh);
+  ASSERT_EQ(planes, kMaxBitPlanes);
+  for (const i32 value : {kLow, kLow + 1, -1, 0, 1, kHigh - 1, kHigh}) {
+    const u32 bits = plane_bits(BitOrder::offset, planes, value);
+    for (int known = 0; known <= planes; ++known) {
+      const u32 prefix = known == 0 ? 0 : bits >> (planes - known);
+      const KnownInterval i = known_interval(BitOrder::offset, planes, prefix, false, planes - known);
+      ASSERT_LE(i.low, value);
+      ASSERT_GE(i.high, value);
+      ASSERT_EQ(i.high - i.low, (i64{1} << (planes - known)) - 1);
     }
   }
 }
