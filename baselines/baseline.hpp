@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "core/dtype.hpp"
 #include "core/spec.hpp"
 #include "core/types.hpp"
 
@@ -32,10 +33,18 @@ class Failure {
   std::size_t size_ = 0;
 };
 
+// What the bytes are, for rows that compress arrays of numbers: a row-major matrix of little-endian elements. The
+// caller knows it when it decompresses as well, so that no row stores it.
+struct ArrayInfo {
+  DType dtype = DType::uint8;
+  i64 rows = 0, cols = 0;  // zero: not a matrix, but as many elements as the bytes make
+};
+
 // A spec's options, read once and used for many calls.
 struct BaselineOptions {
   int level = 0;
   std::shared_ptr<const void> state;  // what a row needs beyond a level; immutable, so threads may share it
+  ArrayInfo array = {};               // the caller's
 };
 
 struct Baseline {
@@ -59,14 +68,23 @@ struct Baseline {
 
   const void* context = nullptr;  // rows from plug-ins: their function table
   bool is_on_gpu = false;         // it works on the first GPU, and is timed there
+  bool takes_arrays = false;      // it looks at BaselineOptions::array; symbols of less than a byte come sign-extended
   // Why it cannot work on this machine: a sentence, or empty. Null: it always can.
-  std::string (*why_unavailable)() = nullptr;
+  std::string (*why_unavailable)(const Baseline& row) = nullptr;
+  // Seconds that this thread's last call took on the row's own clock, where the caller's would count more than the
+  // compressor: the way to another process and back. Null: the caller's clock counts.
+  double (*own_seconds)() noexcept = nullptr;
 };
+
+// Why `row` cannot work on this machine: a sentence, or empty.
+inline std::string why_unavailable(const Baseline& row) {
+  return row.why_unavailable == nullptr ? std::string() : row.why_unavailable(row);
+}
 
 // `prepare` of a row whose one option is a level.
 template <int Low, int High>
 BaselineOptions prepare_level(const Baseline&, const OptionReader& reader) {
-  return {static_cast<int>(reader.integer("level", Low, High)), nullptr};
+  return {static_cast<int>(reader.integer("level", Low, High)), nullptr, {}};
 }
 
 }  // namespace wcodec

@@ -32,8 +32,10 @@ std::vector<std::string> words(const OptionReader& reader, sv key) {
 
 BaselineOptions prepare(const Baseline&, const OptionReader& reader) {
   const double seconds = reader.real("timeout", 0.001, 1e6);
-  return {0, std::make_shared<Commands>(Commands{words(reader, "compress"), words(reader, "decompress"),
-                                                 std::chrono::milliseconds(static_cast<i64>(seconds * 1000))})};
+  return {0,
+          std::make_shared<Commands>(Commands{words(reader, "compress"), words(reader, "decompress"),
+                                              std::chrono::milliseconds(static_cast<i64>(seconds * 1000))}),
+          {}};
 }
 
 // A command's worst case is unknown: room for one that doubles its input, which covers every text encoding.

@@ -14,7 +14,7 @@ namespace {
 BaselineOptions prepare(const Baseline&, const OptionReader& reader) {
   const i64 level = reader.integer("level", 1, LZ4HC_CLEVEL_MAX);
   if (level == 2) throw Error(ErrorKind::usage, "'lz4': level=2 does not exist; use 1 (fast) or 3 to 12 (slow)");
-  return {static_cast<int>(level), nullptr};
+  return {static_cast<int>(level), nullptr, {}};
 }
 
 std::size_t bound(std::size_t size, const BaselineOptions&) noexcept {

@@ -12,7 +12,7 @@ const NvcompSpec& spec_of(const BaselineOptions& options) noexcept {
 }
 
 BaselineOptions prepare(const Baseline&, const OptionReader& reader) {
-  return {0, std::make_shared<const NvcompSpec>(read_nvcomp_spec(reader))};
+  return {0, std::make_shared<const NvcompSpec>(read_nvcomp_spec(reader)), {}};
 }
 
 std::size_t bound(std::size_t size, const BaselineOptions& options) noexcept {
@@ -36,6 +36,8 @@ std::string version(const Baseline&) {
   }
 }
 
+std::string why_not(const Baseline&) { return why_no_nvcomp(); }
+
 }  // namespace
 
 constinit const Baseline baselines::nvcomp = {
@@ -50,6 +52,6 @@ constinit const Baseline baselines::nvcomp = {
     .decompress = decompress,
     .version = version,
     .is_on_gpu = true,
-    .why_unavailable = why_no_nvcomp};
+    .why_unavailable = why_not};
 
 }  // namespace wcodec

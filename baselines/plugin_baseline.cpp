@@ -18,7 +18,7 @@ BaselineOptions prepare(const Baseline& row, const OptionReader& reader) {
   const Owner& self = *static_cast<const Owner*>(row.context);
   const auto& table = *self.plugin.row;
   const i64 level = row.options.empty() ? 0 : reader.integer("level", table.min_level, table.max_level);
-  return {static_cast<int>(level), self.shared_from_this()};
+  return {static_cast<int>(level), self.shared_from_this(), {}};
 }
 
 std::size_t bound(std::size_t size, const BaselineOptions& options) noexcept {

@@ -1,174 +1,24 @@
 #include "baselines/process.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <pthread.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <ctime>
 #include <optional>
 #include <utility>
 
+#include "baselines/child_process.hpp"
 #include "core/error.hpp"
-
-extern char** environ;
 
 namespace wcodec {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = Child::Clock;
 
 constexpr std::size_t kKeptStderr = 300;
-
-[[noreturn]] void fail_errno(sv what, int error) {
-  throw Error(ErrorKind::io, fmt::format("{}: {}", what, std::strerror(error)));
-}
-
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd() { close(); }
-  int get() const noexcept { return fd_; }
-  bool open() const noexcept { return fd_ >= 0; }
-  void close() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_ = -1;
-};
-
-struct Pipe {
-  Fd read, write;
-
-  // Both ends close on exec, so that a command started by another thread does not inherit them and keep them open.
-  Pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail_errno("a pipe could not be made", errno);
-    read = Fd(ends[0]);
-    write = Fd(ends[1]);
-    // A process whose standard streams are closed gets 0, 1 and 2 here, which the child's redirections would overwrite.
-    for (Fd* end : {&read, &write}) {
-      if (end->get() > 2) continue;
-      const int moved = ::fcntl(end->get(), F_DUPFD_CLOEXEC, 3);
-      if (moved < 0) fail_errno("a pipe could not be made", errno);
-      *end = Fd(moved);
-    }
-  }
-};
-
-void our_end(const Fd& fd) {
-  if (::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) fail_errno("a pipe could not be made non-blocking", errno);
-  ::fcntl(fd.get(), F_SETPIPE_SZ, 1 << 20);  // fewer wake-ups; the kernel's default will do where it refuses
-}
-
-// Writing to a command that stopped reading raises SIGPIPE in this thread: held back here and swallowed, whatever the
-// process does about the signal elsewhere.
-class NoSigpipe {
- public:
-  NoSigpipe() noexcept {
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  NoSigpipe(const NoSigpipe&) = delete;
-  NoSigpipe& operator=(const NoSigpipe&) = delete;
-  ~NoSigpipe() {
-    if (!was_pending_) {
-      const timespec now{};
-      while (sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-      }
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t pipe_{}, before_{};
-  bool was_pending_ = false;
-};
-
-// A started command. Destruction before `wait` kills its group: no exception leaves a process behind.
-class Child {
- public:
-  Child(const std::vector<std::string>& words, int in, int out, int err) {
-    std::vector<char*> arguments;
-    for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));  // exec's historical type
-    arguments.push_back(nullptr);
-
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_adddup2(&actions, in, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, 1);
-    posix_spawn_file_actions_adddup2(&actions, err, 2);
-    sigset_t none, defaults;
-    sigemptyset(&none);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    // Spawned rather than forked: a process that holds gigabytes of weights would copy its page tables.
-    const int error = posix_spawnp(&pid_, arguments[0], &actions, &attributes, arguments.data(), environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) {
-      pid_ = -1;
-      throw Error(error == ENOENT ? ErrorKind::not_found : ErrorKind::io,
-                  fmt::format("'{}' could not be started: {}", printable(words[0]), std::strerror(error)));
-    }
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  ~Child() {
-    if (pid_ <= 0) return;
-    // The leader has not been waited for, so its number cannot belong to anyone else yet.
-    ::kill(-pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-  }
-
-  // The exit status as waitpid gives it, or nothing when `deadline` passed first.
-  std::optional<int> wait(Clock::time_point deadline) {
-    for (timespec nap{0, 50'000};; nap.tv_nsec = std::min(nap.tv_nsec * 2, 10'000'000L)) {
-      int status = 0;
-      const pid_t done = ::waitpid(pid_, &status, WNOHANG);
-      if (done < 0 && errno != EINTR) {
-        pid_ = -1;
-        fail_errno("the exit status of a command was lost", errno);
-      }
-      if (done > 0) {
-        pid_ = -1;
-        return status;
-      }
-      if (Clock::now() >= deadline) return std::nullopt;
-      ::nanosleep(&nap, nullptr);
-    }
-  }
-
- private:
-  pid_t pid_ = -1;
-};
-
-bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 // The parent's side of the three pipes.
 struct Conversation {
@@ -228,17 +78,17 @@ struct Conversation {
 
 }  // namespace
 
-std::size_t run_filter(const std::vector<std::string>& words, Bytes in, MutBytes out,
-                       std::chrono::milliseconds timeout) {
+std::size_t run_filter(const std::vector<std::string>& words, Bytes in, MutBytes out, std::chrono::milliseconds timeout,
+                       const std::vector<std::string>& environment) {
   const NoSigpipe no_sigpipe;
   const Clock::time_point deadline = Clock::now() + timeout;
   const std::string name = printable(words.at(0));
   Pipe to, from, errors;
-  Child child(words, to.read.get(), from.write.get(), errors.write.get());
+  Child child(words, to.read.get(), from.write.get(), errors.write.get(), environment);
   to.read.close();
   from.write.close();
   errors.write.close();
-  for (const Fd* fd : {&to.write, &from.read, &errors.read}) our_end(*fd);
+  for (const Fd* fd : {&to.write, &from.read, &errors.read}) make_our_end(*fd);
 
   Conversation talk{std::move(to.write), std::move(from.read), std::move(errors.read), in, out, 0, {}};
   std::optional<int> status;
@@ -251,9 +101,7 @@ std::size_t run_filter(const std::vector<std::string>& words, Bytes in, MutBytes
   if (*status == 0) return talk.received;
   while (!talk.complaint.empty() && talk.complaint.back() == '\n') talk.complaint.pop_back();
   const std::string said = talk.complaint.empty() ? std::string() : fmt::format(": {}", printable(talk.complaint));
-  throw Error(ErrorKind::io, WIFSIGNALED(*status)
-                                 ? fmt::format("'{}' died of signal {}{}", name, WTERMSIG(*status), said)
-                                 : fmt::format("'{}' exited with {}{}", name, WEXITSTATUS(*status), said));
+  throw Error(ErrorKind::io, fmt::format("'{}' {}{}", name, describe_exit(*status), said));
 }
 
 }  // namespace wcodec

@@ -21,6 +21,14 @@ namespace wcodec {
   ROW(xz)                     \
   ROW(brotli)                 \
   ROW(nvcomp)                 \
+  ROW(zipnn)                  \
+  ROW(openzl)                 \
+  ROW(pcodec)                 \
+  ROW(z4ai)                   \
+  ROW(nncodec)                \
+  ROW(constriction)           \
+  ROW(zfp)                    \
+  ROW(fpzip)                  \
   ROW(external)
 
 namespace baselines {

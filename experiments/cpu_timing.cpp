@@ -149,21 +149,29 @@ class BaselineSubject final : public TimingSubject {
     const auto size = baseline_.compress(input_, coded_, why);
     if (!size) throw Error(ErrorKind::unsupported, "compression failed: " + std::string(why.text()));
     size_ = *size;
+    encode_seconds_ = own_seconds();
   }
   void decode() override {
     Failure why;
     if (!baseline_.decompress(Bytes(coded_).first(size_), back_, why)) {
       throw Error(ErrorKind::internal, "decompression failed: " + std::string(why.text()));
     }
+    decode_seconds_ = own_seconds();
   }
   u64 symbol_bytes() const override { return symbol_bytes_; }
   u64 coded_bytes() const override { return size_ + scale_bytes_; }
+  DeviceTime device_time() const override { return {encode_seconds_, decode_seconds_, kNotTimed, kNotTimed, false}; }
 
  private:
+  double own_seconds() const {
+    return baseline_.row->own_seconds == nullptr ? kNotTimed : baseline_.row->own_seconds();
+  }
+
   PreparedBaseline baseline_;
   std::vector<u8> input_, coded_, back_;
   std::size_t size_ = 0;
   u64 symbol_bytes_, scale_bytes_;
+  double encode_seconds_ = kNotTimed, decode_seconds_ = kNotTimed;
 };
 
 }  // namespace

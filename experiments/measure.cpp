@@ -34,10 +34,39 @@ QuantizedTensor quantize(const Checkpoint& checkpoint, std::size_t tensor, const
   return choice.row->quantize({t.name, t.dtype, t.rows, t.cols, bytes}, choice.spec);
 }
 
-// What a baseline is given: symbols one a byte or packed, or the words as they stand in memory.
-std::vector<u8> baseline_input(const QuantizedTensor& tensor, Packing packing) {
-  if (tensor.format.bits >= 8) {
-    if (packing == Packing::nibbles) throw Error(ErrorKind::usage, "pack=nibbles needs symbols of 4 bits or less");
+PreparedBaseline available_baseline(const std::string& spec) {
+  PreparedBaseline baseline = experiment_baselines().prepare(spec);
+  if (const std::string why = why_unavailable(*baseline.row); !why.empty())
+    throw Error(ErrorKind::unsupported, kUnavailable + why);
+  return baseline;
+}
+
+// Words as an array's elements. FP8 words are bytes to every compressor there is.
+DType element_type(const WordFormat& format) {
+  const bool is_signed = format.number == NumberClass::signed_int;
+  const bool is_float = format.number == NumberClass::floating;
+  switch (format.memory_bytes) {
+    case 1:
+      return is_signed ? DType::int8 : DType::uint8;
+    case 2:
+      if (is_float) return format.exponent_bits == 8 ? DType::bf16 : DType::f16;
+      return is_signed ? DType::int16 : DType::uint16;
+    case 4:
+      return is_float ? DType::f32 : is_signed ? DType::int32 : DType::uint32;
+    default:
+      return is_float ? DType::f64 : is_signed ? DType::int64 : DType::uint64;
+  }
+}
+
+// What a baseline is given: symbols one a byte or packed, or the words as they stand in memory; and tells it, in its
+// options, what they are.
+std::vector<u8> baseline_input(const QuantizedTensor& tensor, PreparedBaseline& baseline) {
+  const Packing packing = baseline.packing;
+  const bool is_narrow = tensor.format.bits < 8;
+  if (!is_narrow && packing == Packing::nibbles)
+    throw Error(ErrorKind::usage, "pack=nibbles needs symbols of 4 bits or less");
+  if (!is_narrow || (baseline.row->takes_arrays && packing == Packing::bytes)) {
+    baseline.options.array = {element_type(tensor.format), tensor.rows, tensor.cols};
     return tensor.words;
   }
   std::vector<u8> symbols(tensor.words);
@@ -69,12 +98,8 @@ class ControlledTensor {
   i64 cols() const noexcept { return tensor_.cols; }
 
   CellResult measure_baseline(const Cell& cell) const {
-    const PreparedBaseline baseline = experiment_baselines().prepare(cell.coder);
-    if (baseline.row->why_unavailable != nullptr) {
-      if (const std::string why = baseline.row->why_unavailable(); !why.empty())
-        throw Error(ErrorKind::unsupported, kUnavailable + why);
-    }
-    const std::vector<u8> input = baseline_input(tensor_, baseline.packing);
+    PreparedBaseline baseline = available_baseline(cell.coder);
+    const std::vector<u8> input = baseline_input(tensor_, baseline);
     std::vector<u8> coded(baseline.bound(input.size()));
     Failure why;
     const auto size = baseline.compress(input, coded, why);
@@ -258,8 +283,8 @@ std::unique_ptr<TimingSubject> make_timing_subject(const Checkpoint& checkpoint,
       apply_control(quantize(checkpoint, tensor, cell.quantizer), cell.control, cell.seed, cell.tensor_hash);
   const CellDevice device = parse_cell_device(cell.device);
   if (cell.role == Role::baseline) {
-    const PreparedBaseline baseline = experiment_baselines().prepare(cell.coder);
-    const std::vector<u8> input = baseline_input(quantized, baseline.packing);
+    PreparedBaseline baseline = available_baseline(cell.coder);
+    const std::vector<u8> input = baseline_input(quantized, baseline);
     if (device.is_gpu())
       return make_gpu_baseline_subject(cell.coder, input, quantized.symbol_bytes(), quantized.scales.size());
     return make_baseline_subject(baseline, input, quantized.symbol_bytes(), quantized.scales.size());

@@ -13,9 +13,13 @@
 namespace wcodec {
 namespace {
 
+struct Row : StageInfo {
+  std::string why_unavailable = {};  // on this machine; empty: it can be used
+};
+
 struct Section {
   std::string name, intro;
-  std::vector<StageInfo> rows;
+  std::vector<Row> rows;
 };
 
 std::vector<Section> sections() {
@@ -33,21 +37,22 @@ std::vector<Section> sections() {
   for (StageInfo& row : list_stages()) {
     const auto found = section(row.stage);
     if (found == all.end()) throw Error(ErrorKind::internal, fmt::format("stage '{}' has no section", row.stage));
-    found->rows.push_back(std::move(row));
+    found->rows.push_back({std::move(row)});
   }
   for (const Baseline* row : experiment_baselines().rows()) {
     section("baseline")
-        ->rows.push_back({"baseline", std::string(row->name), std::string(row->help), BaselineRegistry::options(*row)});
+        ->rows.push_back({{"baseline", std::string(row->name), std::string(row->help), BaselineRegistry::options(*row)},
+                          why_unavailable(*row)});
   }
   auto& sources = section("source")->rows;
-  const auto add = [&](const char* name, const char* help) { sources.push_back({"source", name, help, {}}); };
+  const auto add = [&](const char* name, const char* help) { sources.push_back({{"source", name, help, {}}}); };
   add("PATH", "a .safetensors or .gguf file, an index of shards (.safetensors.index.json), or a model's directory");
   add("pip:PACKAGE/PATH", "a file inside an installed Python package");
   add("hf://ORG/NAME[@REVISION]", "a model of the Hugging Face hub, from its local cache or downloaded");
   for (const SyntheticKind& kind : synthetic_kinds()) {
     const auto options = synthetic_options();
     sources.push_back(
-        {"source", fmt::format("synthetic:{}", kind.name), std::string(kind.help), {options.begin(), options.end()}});
+        {{"source", fmt::format("synthetic:{}", kind.name), std::string(kind.help), {options.begin(), options.end()}}});
   }
   return all;
 }
@@ -56,7 +61,7 @@ nlohmann::json to_json(const std::vector<Section>& all) {
   nlohmann::json out = nlohmann::json::object();
   for (const Section& section : all) {
     nlohmann::json rows = nlohmann::json::array();
-    for (const StageInfo& row : section.rows) {
+    for (const Row& row : section.rows) {
       nlohmann::json options = nlohmann::json::array();
       for (const OptionInfo& option : row.options) {
         options.push_back({{"key", option.key},
@@ -64,7 +69,11 @@ nlohmann::json to_json(const std::vector<Section>& all) {
                            {"allowed", option.allowed},
                            {"help", option.help}});
       }
-      rows.push_back({{"name", row.name}, {"help", row.help}, {"options", std::move(options)}});
+      rows.push_back({{"name", row.name},
+                      {"help", row.help},
+                      {"options", std::move(options)},
+                      {"available", row.why_unavailable.empty()},
+                      {"why_unavailable", row.why_unavailable}});
     }
     out[section.name + "s"] = std::move(rows);
   }
@@ -84,12 +93,15 @@ std::string to_text(const std::vector<Section>& all) {
   for (const Section& section : all) {
     out += fmt::format("{}{}s: {}\n", out.empty() ? "" : "\n", section.name, section.intro);
     std::size_t name_width = 0;
-    for (const StageInfo& row : section.rows) name_width = std::max(name_width, row.name.size());
+    for (const Row& row : section.rows) name_width = std::max(name_width, row.name.size());
     for (std::size_t i = 0; i < section.rows.size(); ++i) {
-      const StageInfo& row = section.rows[i];
+      const Row& row = section.rows[i];
       // Options that the next row shares are shown once, below the last row that has them.
       const bool shared = i + 1 < section.rows.size() && !row.options.empty() && same_options(row, section.rows[i + 1]);
       out += fmt::format("  {:<{}}  {}{}\n", row.name, name_width, row.help, shared ? " (options: see below)" : "");
+      if (!row.why_unavailable.empty()) {
+        out += fmt::format("  {:<{}}    not on this machine: {}\n", "", name_width, row.why_unavailable);
+      }
       if (shared) continue;
       for (const OptionInfo& option : row.options) {
         const std::string preset = option.default_value.empty() ? "" : fmt::format("={}", option.default_value);

@@ -106,7 +106,7 @@ TEST(NvcompSpec, OptionsThatAnAlgorithmHasNotAreRefused) {
 TEST(NvcompBaseline, AnAbsentLibraryIsASentence) {
   const PreparedBaseline baseline = BaselineRegistry().prepare("nvcomp:algo=ans,chunk=262144");
   EXPECT_EQ(baseline.spec, "nvcomp:chunk=262144");
-  const std::string why = baseline.row->why_unavailable();
+  const std::string why = why_unavailable(*baseline.row);
   if (why.empty()) GTEST_SKIP() << "the absence cannot be tested where a GPU and nvCOMP are";
   const std::vector<u8> in(100, 7);
   std::vector<u8> out(1000);

@@ -13,7 +13,7 @@ from pathlib import Path
 
 # What a machine may lack, and what the source itself turns off. Any other skip hides a test, and fails continuous
 # integration.
-MAY_BE_MISSING = re.compile(r"\b(gpu|cuda|nvcc|nvcomp|torch|vllm|checkpoints|disabled)\b", re.IGNORECASE)
+MAY_BE_MISSING = re.compile(r"\b(gpu|cuda|nvcc|nvcomp|torch|vllm|peers|checkpoints|disabled)\b", re.IGNORECASE)
 
 
 class Tally:
