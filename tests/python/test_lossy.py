@@ -206,6 +206,7 @@ def test_configurations_name_what_is_wrong(tmp_path):
     assert "either bits or scale" in error(head + "points: [{name: a}]\n")
     assert "two points have one name" in error(head + "points: [{name: a, bits: 3}, {name: a, bits: 4}]\n")
     assert "did you mean 'int8-row'" in error(head + "baselines: [int8-rows]\n")
+    assert "calibration.skip: a number of tokens is wanted, not -1" in error(head + "calibration: {skip: -1}\n")
     assert "'lossy' (a name)" in error("model: m\n")
     with pytest.raises(wcodec.WcodecError, match="no such file"):
         _config.read_plan(tmp_path / "none.yaml")
@@ -238,6 +239,8 @@ def tiny_model(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_model_goes_through_every_stage(tiny_model, tmp_path):
+    from wcodec.lossy import _evaluate
+
     tokens = lossy.sample_tokens(tiny_model, 24)
     assert len(tokens) == 24 * 32
     calibration = lossy.calibrate(tiny_model, tokens[: 16 * 32])
@@ -258,6 +261,9 @@ def test_a_model_goes_through_every_stage(tiny_model, tmp_path):
     again = lossy.evaluate(tiny_model, values, held_out, compare=True)
     assert again.divergence == pytest.approx(found["tuned"], rel=1e-3)
     assert again.documents[:, 2].sum() == original.documents[:, 2].sum()
+    kept = _evaluate.predictions(tiny_model, held_out)
+    cached = lossy.evaluate(tiny_model, values, held_out, compare=kept)
+    assert (cached.divergence, cached.agreement) == (again.divergence, again.agreement)
     hook = {"twice": lambda model, windows: {"windows": len(windows)}}
     assert lossy.evaluate(tiny_model, None, held_out, hooks=hook).extra == {"twice.windows": 7}
 
@@ -278,6 +284,9 @@ def test_calibration_is_the_fisher_information(tiny_model):
     shared = [calibration.worth[f"model.layers.0.self_attn.{kind}_proj.weight"].columns for kind in "qkv"]
     assert torch.equal(shared[0], shared[1])
     assert torch.equal(shared[0], shared[2])
+    mixed = lossy.calibrate(tiny_model, tokens, mixed=True).worth[head].columns
+    error = (mixed - calibration.worth[head].columns).norm() / calibration.worth[head].columns.norm()
+    assert 0 < error < 0.02  # bf16 holds eight bits
 
 
 def test_the_command_quantizes_evaluates_and_runs(tiny_model, tmp_path, capsys):
@@ -289,6 +298,11 @@ def test_the_command_quantizes_evaluates_and_runs(tiny_model, tmp_path, capsys):
     common = [str(tiny_model.path), str(out), "--sampled", "4", "--windows", "4", "--device", "cpu", "-q", "--json"]
     assert main(["quantize", *common, "--scale", "0.001", "--updates", "2"]) == 0
     assert json.loads(capsys.readouterr().out)["bytes"] == out.stat().st_size
+    assert main(["quantize", *common, "--scale", "0.01"]) == 2
+    assert "exists" in capsys.readouterr().err
+    text = ["--text", str(tokens), "--skip", "150"]  # 11 tokens are left
+    assert main(["quantize", *common, "--scale", "0.01", "-f", *text]) == 2
+    assert "11 tokens are left after skip" in capsys.readouterr().err
     assert main(["quantize", *common, "--scale", "0.01"]) == 2
     assert "exists" in capsys.readouterr().err
     assert main(["evaluate", str(tiny_model.path), str(out), "--tokens", str(tokens), "--device", "cpu", "--json"]) == 0

@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         "--text", nargs="+", default=[], metavar="FILE", help="calibration text, or .bin of uint16 tokens"
     )
     command.add_argument(
+        "--skip", type=int, default=0, metavar="N", help="tokens of the text to leave out at its beginning (0)"
+    )
+    command.add_argument(
         "--sampled", type=int, metavar="N", help="windows the model writes itself (default: 256 without --text)"
     )
     command.add_argument(
@@ -103,7 +106,7 @@ def _quantize(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict
     if target.exists() and not arguments.force:
         raise WcodecError(f"{target}: exists; -f replaces it", "usage", str(target))
     sampled = arguments.sampled if arguments.sampled is not None else (0 if arguments.text else 256)
-    calibration = CalibrationPlan(arguments.windows, sampled, arguments.text, arguments.seed)
+    calibration = CalibrationPlan(arguments.windows, sampled, arguments.text, arguments.skip, arguments.seed)
     if not sampled and not arguments.text:
         raise WcodecError("nothing to calibrate on: give --text or --sampled", "usage")
     sweep = Sweep(Plan("", arguments.model, calibration, EvaluationPlan()), target.parent, arguments.device, say)

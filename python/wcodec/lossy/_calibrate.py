@@ -10,6 +10,7 @@ G is kept.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,10 +44,12 @@ def calibrate(
     *,
     batch: int = 16,
     seed: int = 0,
+    mixed: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
     """Runs `tokens` forward and backward through the original model once. `progress` is called with windows done and
-    in all."""
+    in all. `mixed` takes bf16 arithmetic: two to three times as fast on a CPU with AMX, and averages over so many
+    tokens keep little of its rounding; sums stay in float32 and float64."""
     windows = model.windows(tokens)
     model.load(None, as_stored=False)
     random = torch.Generator(model.device).manual_seed(seed)
@@ -63,7 +66,8 @@ def calibrate(
 
     def moments(x: torch.Tensor) -> torch.Tensor:
         flat = x.detach().reshape(-1, x.shape[-1]).float()
-        return flat.T @ flat
+        with torch.autocast(model.device.type, enabled=False):  # sums keep float32
+            return flat.T @ flat
 
     def on_linear(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
         name, x = names[id(module)], inputs[0]
@@ -86,7 +90,8 @@ def calibrate(
             part = windows[first : first + batch]
             seen.clear()
             embedded = model.embedding(part).requires_grad_(True)
-            answer = model.net(inputs_embeds=embedded).logits.float()
+            with model.mixed() if mixed else nullcontext():
+                answer = model.net(inputs_embeds=embedded).logits.float()
             logs = answer.log_softmax(-1).reshape(-1, answer.shape[-1])
             chances = logs.detach().exp()
             labels = torch.multinomial(chances, 1, generator=random)

@@ -18,7 +18,9 @@ class CalibrationPlan:
     windows: int = 512  # windows of text that curvatures are taken from
     sampled: int = 512  # windows that the model writes itself
     text: list[str] = field(default_factory=list)  # files, or .bin of tokens, beside the sampled windows
+    skip: int = 0  # tokens left out at the beginning of the text: documents that are evaluated
     seed: int = 0
+    mixed: bool = True  # curvatures in bf16 arithmetic
     refine_at: float = 1.2e-4  # scale at which kinds are put to the test; 0 leaves curvatures as they are
     refine_windows: int = 32
     damping: float = 0.01
@@ -97,6 +99,11 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
         raise WcodecError(f"{where}: 'lossy' (a name) and 'model' (a folder) are needed", "config")
     folder = os.environ.get("WCODEC_CHECKPOINTS", "../shared/checkpoints")
     plan.model = plan.model.replace("${WCODEC_CHECKPOINTS}", folder)
+    plan.calibration.text = [str(text).replace("${WCODEC_CHECKPOINTS}", folder) for text in plan.calibration.text]
+    if plan.calibration.skip < 0:
+        raise WcodecError(
+            f"{where}.calibration.skip: a number of tokens is wanted, not {plan.calibration.skip}", "config"
+        )
     names = [point.name for point in plan.points] + plan.baselines
     for i, point in enumerate(plan.points):
         if not point.name or (point.bits > 0) == (point.scale > 0):

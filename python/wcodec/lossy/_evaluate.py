@@ -47,6 +47,16 @@ def interval(changed: Outcome, original: Outcome, draws: int = 4000, seed: int =
 
 
 @torch.no_grad()
+def predictions(model: Model, tokens: np.ndarray, *, windows: int | None = None, batch: int = 8) -> list[torch.Tensor]:
+    """The original's log-probabilities of every next token, a batch of windows each, in float16 on the host: for
+    `compare` of evaluate(), which then need not make them again. 2 bytes a token and word of the vocabulary."""
+    model.load(None)
+    cut = model.windows(tokens[:-1], min(model.context, len(tokens) - 1))[:windows]
+    parts = (cut[first : first + batch] for first in range(0, len(cut), batch))
+    return [model.net(part).logits.log_softmax(-1).half().cpu() for part in parts]
+
+
+@torch.no_grad()
 def evaluate(
     model: Model,
     values: Mapping[str, np.ndarray] | None,
@@ -55,14 +65,15 @@ def evaluate(
     windows: int | None = None,
     separator: int | None = 0,
     batch: int = 8,
-    compare: bool = False,
+    compare: bool | list[torch.Tensor] = False,
     hooks: Mapping[str, Hook] | None = None,
 ) -> Outcome:
     """The model with `values` in the place of some weights, on windows of its context, each token but the first of all
     predicted from those before it in its window, in float32.
 
     separator  token that stands before every document; None takes each window for a document
-    compare    with the original's predictions too (twice the work)
+    compare    with the original's predictions too: True makes them (twice the work), or what predictions() gave for the
+               same tokens, windows and batch
     hooks      called with the model as changed and the windows; what they return is kept under `name.key`
     """
     length = min(model.context, len(tokens) - 1)
@@ -71,16 +82,12 @@ def evaluate(
     flat = next_tokens.reshape(-1).cpu().numpy()
     document = np.cumsum(flat == separator) if separator is not None else np.arange(len(flat)) // length
     nats, agreed, diverged = [], 0, 0.0
-    kept = []
-    if compare:
-        model.load(None)
-        parts = (cut[first : first + batch] for first in range(0, len(cut), batch))
-        kept = [model.net(part).logits.log_softmax(-1).half().cpu() for part in parts]
+    kept = predictions(model, tokens, windows=windows, batch=batch) if compare is True else compare or []
     model.load(values)
     for index, first in enumerate(range(0, len(cut), batch)):
         logs = model.net(cut[first : first + batch]).logits.float().log_softmax(-1)
         nats.append(-logs.gather(2, next_tokens[first : first + batch, :, None]).squeeze(2).double().cpu())
-        if compare:
+        if kept:
             theirs = kept[index].to(model.device).float()
             agreed += int((theirs.argmax(-1) == logs.argmax(-1)).sum())
             diverged += float((theirs.exp() * (theirs - logs)).sum())
@@ -91,7 +98,7 @@ def evaluate(
     counts = np.bincount(document)
     present = np.flatnonzero(counts)
     outcome = Outcome(loss.mean(1), np.stack([present, sums[present], counts[present]], 1))
-    if compare:
+    if kept:
         outcome.agreement, outcome.divergence = agreed / loss.size, diverged / loss.size
     for name, hook in (hooks or {}).items():
         outcome.extra |= {f"{name}.{key}": float(value) for key, value in hook(model, cut).items()}

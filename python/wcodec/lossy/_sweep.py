@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wcodec._errors import WcodecError
 from wcodec._save import save_file
 from wcodec.lossy._baselines import BASELINES
 from wcodec.lossy._calibrate import Calibration, calibrate
 from wcodec.lossy._config import Plan, PointPlan
-from wcodec.lossy._evaluate import Hook, Outcome, evaluate, increase, interval
+from wcodec.lossy._evaluate import Hook, Outcome, evaluate, increase, interval, predictions
 from wcodec.lossy._files import restored_values, save
 from wcodec.lossy._model import Model
 from wcodec.lossy._quantize import quantize
@@ -59,6 +60,7 @@ class Sweep:
         path = Path(evaluation.tokens)
         tokens = read_tokens(self.model, [path if path.is_absolute() else Path(self.plan.model) / path])
         self.held_out = tokens
+        self.kept: list[torch.Tensor] = []
         self.original = self._evaluate(None)
         self.say(f"original: perplexity {self.original.perplexity:.5f} over {len(self.original.losses)} windows")
         for name in self.plan.baselines:
@@ -73,9 +75,11 @@ class Sweep:
     def _evaluate(self, values: Mapping[str, np.ndarray] | None) -> Outcome:
         plan = self.plan.evaluation
         batch = 16 if self.model.device.type == "cuda" else 4
+        if values is not None and not self.kept:
+            self.kept = predictions(self.model, self.held_out, windows=plan.windows or None, batch=batch)
         return evaluate(
             self.model, values, self.held_out, windows=plan.windows or None, separator=plan.separator, batch=batch,
-            compare=values is not None, hooks=self.hooks,
+            compare=self.kept if values is not None else False, hooks=self.hooks,
         )  # fmt: skip
 
     def tokens(self) -> np.ndarray:
@@ -87,7 +91,12 @@ class Sweep:
                 self.say(f"sampling {plan.sampled} windows")
                 parts.append(sample_tokens(self.model, plan.sampled, plan.seed).reshape(-1, length))
             if plan.text:
-                text = read_tokens(self.model, plan.text)
+                text = read_tokens(self.model, plan.text)[plan.skip :]
+                if len(text) < length:
+                    raise WcodecError(
+                        f"calibration text: {len(text)} tokens are left after skip, fewer than a window of {length}",
+                        "usage",
+                    )
                 text = text[: len(text) // length * length].reshape(-1, length)
                 parts.append(text[np.random.default_rng(plan.seed).permutation(len(text))])
             order = np.argsort(np.concatenate([np.arange(len(part)) for part in parts]), kind="stable")
@@ -99,7 +108,10 @@ class Sweep:
             plan, length = self.plan.calibration, self.model.context
             tokens = self.tokens()
             self.say(f"calibrating on {min(plan.windows, len(tokens) // length)} windows")
-            found = calibrate(self.model, tokens[: plan.windows * length], seed=plan.seed)
+            batch = 16 if self.model.device.type == "cuda" else 2
+            found = calibrate(
+                self.model, tokens[: plan.windows * length], batch=batch, seed=plan.seed, mixed=plan.mixed
+            )
             if plan.refine_at:
                 # On the last windows, which curvatures have not seen where there are more than they take.
                 refine(
