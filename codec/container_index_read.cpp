@@ -267,9 +267,7 @@ void check_header(Bytes header, sv file) {
     throw Error(ErrorKind::corrupt, fmt::format("{}: does not begin with 'WCDC': no .wcodec container", file));
   }
   if (const int version = in.read<u8>("version"); version != kFormatVersion) {
-    throw Error(ErrorKind::unsupported, fmt::format("{}: container version {} (this build reads version {}); use a "
-                                                    "newer wcodec",
-                                                    file, version, kFormatVersion));
+    throw Error(ErrorKind::unsupported, fmt::format("{}: {}", file, other_version("container", version)));
   }
   const Bytes reserved = in.take(kHeaderBytes - 9, "reserved");
   const bool set = std::any_of(reserved.begin(), reserved.end(), [](u8 byte) { return byte != 0; });

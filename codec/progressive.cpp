@@ -151,8 +151,7 @@ Header read_header(ByteReader& in, Bytes record, u64 max_weights) {
   Header header;
   if (in.read<u32>("progressive record header") != kMagic) corrupt("this is not one (wrong magic)");
   if (const int version = format_byte(in); version != kFormatVersion) {
-    throw Error(ErrorKind::unsupported,
-                fmt::format("progressive record: version {} (this build reads version {})", version, kFormatVersion));
+    throw Error(ErrorKind::unsupported, other_version("progressive record", version));
   }
   header.format = read_format(in);
   const u64 rows = in.varint("rows"), cols = in.varint("columns");

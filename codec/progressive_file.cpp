@@ -262,7 +262,7 @@ ProgressiveFile ProgressiveFile::open(const std::string& path) {
   ByteReader in(header);
   if (in.read<u32>("magic") != kMagic) fail(ErrorKind::corrupt, "is no progressive file (wrong magic)");
   if (const u8 version = in.read<u8>("version"); version != kFormatVersion)
-    fail(ErrorKind::unsupported, fmt::format("version {} (this build reads version {})", version, kFormatVersion));
+    fail(ErrorKind::unsupported, other_version("progressive file", version));
   const Bytes reserved = in.take(7, "reserved bytes");
   const u64 index_size = in.read<u64>("size of the index");
   if (in.read<u32>("checksum") != crc32(Bytes(header).first(kHeaderBytes - sizeof(u32))))

@@ -22,8 +22,7 @@ RecordInfo describe_record(Bytes record, u64 max_weights) {
   if (in.read<u32>("tensor record header") != record::kMagic)
     throw Error(ErrorKind::corrupt, "tensor record: this is not one (wrong magic)");
   if (const int version = byte(); version != kFormatVersion) {
-    throw Error(ErrorKind::unsupported,
-                fmt::format("tensor record: version {} (this build reads version {})", version, kFormatVersion));
+    throw Error(ErrorKind::unsupported, other_version("tensor record", version));
   }
   WordFormat format;
   format.bits = byte();

@@ -50,8 +50,7 @@ RecordHeader read_record_header(ByteReader& in, u64 max_weights) {
   const auto byte = [&] { return in.read<u8>("tensor record header"); };
   if (in.read<u32>("tensor record header") != record::kMagic) corrupt("this is not one (wrong magic)");
   if (const int version = byte(); version != kFormatVersion) {
-    throw Error(ErrorKind::unsupported,
-                fmt::format("tensor record: version {} (this build reads version {})", version, kFormatVersion));
+    throw Error(ErrorKind::unsupported, other_version("tensor record", version));
   }
   header.format.bits = byte();
   header.format.memory_bytes = byte();

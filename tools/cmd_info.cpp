@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "codec/container_reader.hpp"
+#include "codec/format_version.hpp"
 #include "core/error.hpp"
 #include "core/sources/describe.hpp"
 #include "tools/byte_progress.hpp"
@@ -35,6 +36,7 @@ nlohmann::json to_json(const ContainerReader& reader) {
                      {"coded_raw_bytes", file.coded_raw_bytes}});
   }
   return {{"name", reader.model_name()},
+          {"format_version", kFormatVersion},
           {"source_bytes", reader.source_bytes()},
           {"container_bytes", reader.container_bytes()},
           {"ratio", per(reader.source_bytes(), reader.container_bytes())},
@@ -67,6 +69,7 @@ std::string to_text(const ContainerReader& reader) {
                        bytes_text(file.bytes), bytes_text(file.raw_bytes), bytes_text(file.coded_raw_bytes));
   }
   if (!reader.model_name().empty()) out += fmt::format("name    {}\n", printable(reader.model_name()));
+  out += fmt::format("format  version {}\n", kFormatVersion);
   out += "ledger ";
   for (std::size_t i = 0; i < kLedgerEntries; ++i) {
     if (reader.ledger().bytes[i] == 0) continue;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 
+#include "codec/format_version.hpp"
 #include "codec/progressive_file.hpp"
 #include "core/error.hpp"
 #include "core/sources/describe.hpp"
@@ -114,11 +115,8 @@ nlohmann::json to_json(const ProgressiveFile& file) {
                       {"planes_here", file.planes_here(i)}});
   }
   for (int p = 0; p <= file.planes(); ++p) prefixes.push_back(file.bytes_for(p));
-  return {{"bytes", file.bytes()},
-          {"whole_bytes", file.whole_bytes()},
-          {"planes", file.planes()},
-          {"prefix_bytes", prefixes},
-          {"layers", std::move(layers)}};
+  return {{"format_version", kFormatVersion}, {"bytes", file.bytes()},    {"whole_bytes", file.whole_bytes()},
+          {"planes", file.planes()},          {"prefix_bytes", prefixes}, {"layers", std::move(layers)}};
 }
 
 std::string to_text(const ProgressiveFile& file) {

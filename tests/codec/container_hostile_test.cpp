@@ -116,7 +116,9 @@ TEST_F(HostileContainer, Row2MagicVersionFlags) {
     return bytes;
   };
   expect_refused(sealed(0, 'X'), ErrorKind::corrupt, "does not begin with 'WCDC'");
-  expect_refused(sealed(4, 7), ErrorKind::unsupported, "version 7");
+  expect_refused(sealed(4, 7), ErrorKind::unsupported, "version 7 (this build reads version 1): use a newer wcodec");
+  expect_refused(sealed(4, 0), ErrorKind::unsupported, "version 0, a draft that no release wrote");
+  expect_refused(sealed(4, 0), ErrorKind::unsupported, "encode the original again");
   for (std::size_t at = 5; at < 28; ++at) expect_refused(sealed(at, 1), ErrorKind::unsupported, "flags");
 }
 

@@ -14,7 +14,7 @@ namespace {
 TEST(Format, WorkedExampleOfTheDocument) {
   const QuantizedTensor tensor{2, 2, word_format(info(DType::int8)), {1, 2, 3, 4}, {}};
   const EncodedTensor encoded = encode_tensor(tensor, {16, 16}, parse_mode_set({"none"}), parse_coder("raw"));
-  std::vector<u8> expected = {0x57, 0x43, 0x54, 0x30, 0, 8, 1, 1, 0, 0, 2, 2, 16, 16, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4};
+  std::vector<u8> expected = {0x57, 0x43, 0x54, 0x30, 1, 8, 1, 1, 0, 0, 2, 2, 16, 16, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4};
   const u32 crc = crc32(expected);
   for (int b = 0; b < 4; ++b) expected.push_back(static_cast<u8>(crc >> (8 * b)));
   EXPECT_EQ(encoded.bytes, expected);

@@ -1,5 +1,5 @@
-// Golden files of a format version: small records (.wct) and containers (.wcodec), each with the stages it was made
-// with and the checksums of itself and of what it decodes to, a line each in manifest.tsv.
+// Golden files of a format version: small records (.wct), progressive records (.wcp) and containers (.wcodec), each
+// with the stages it was made with and the checksums of itself and of what it decodes to, a line each in manifest.tsv.
 #pragma once
 
 #include <zstd.h>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "codec/checkpoint_codec.hpp"
+#include "codec/progressive.hpp"
 #include "codec/tensor_codec.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
@@ -20,12 +21,14 @@ struct Entry {
   std::string file;     // "int8-rans-….wct"
   std::string content;  // SHA-256 of what it decodes to: words, then scales; of the source file for containers
   std::string coded;    // SHA-256 of the golden itself
-  std::string coder, tile, modes, transform;
-  std::string source;  // of containers: the name of the file inside
-  std::string zstd;    // version of the library, where its bytes are among those of the golden
+  std::string coder, tile, modes, transform;  // of progressive records: coder is the order of bits, no tile and modes
+  std::string source;                         // of containers: the name of the file inside
+  std::string zstd;                           // version of the library, where its bytes are among those of the golden
 };
 
 inline bool is_container_name(const std::string& file) { return file.ends_with(".wcodec"); }
+inline bool is_progressive_name(const std::string& file) { return file.ends_with(".wcp"); }
+inline bool is_record_name(const std::string& file) { return file.ends_with(".wct"); }
 
 inline std::string line_of(const Entry& e) {
   return e.file + '\t' + e.content + '\t' + e.coded + '\t' + e.coder + '\t' + e.tile + '\t' + e.modes + '\t' +
@@ -79,6 +82,8 @@ inline std::vector<std::string> split_plus(const std::string& joined) {
 }
 
 inline std::vector<u8> encode_as(const Entry& e, const QuantizedTensor& tensor) {
+  if (is_progressive_name(e.file))
+    return encode_progressive(tensor, {parse_bit_order(e.coder), parse_transform_set(e.transform)}).bytes;
   return encode_tensor(tensor, parse_tile(e.tile), parse_mode_set(split_plus(e.modes)), parse_coder(e.coder),
                        parse_transform_set(e.transform))
       .bytes;

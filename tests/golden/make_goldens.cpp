@@ -45,6 +45,13 @@ class Writer {
     finish(e, content_of(tensor), encode_as(e, tensor));
   }
 
+  void progressive(DType dtype, i64 rows, i64 cols, const char* order, const char* transform) {
+    Entry e{"", "", "", order, "", "", transform, "", ""};
+    e.file = std::to_string(1000 + count_++).substr(1) + "-" + std::string(info(dtype).name) + ".wcp";
+    const QuantizedTensor tensor = sample_tensor(dtype, rows, cols, static_cast<u64>(count_));
+    finish(e, content_of(tensor), encode_as(e, tensor));
+  }
+
   void container(const std::string& source, const std::string& content, const char* coder) {
     Entry e{"", "", "", coder, "16x16", "none+left", "", source, ZSTD_versionString()};
     e.file = std::to_string(1000 + count_++).substr(1) + "-" + source + ".wcodec";
@@ -128,6 +135,18 @@ void contexts(Writer& out) {
   }
 }
 
+void planes(Writer& out) {
+  for (const DType dtype : {DType::int4, DType::int8, DType::uint8}) {
+    for (const char* order : {"offset", "sign-magnitude"}) {
+      for (const char* transform : {"identity", "dct8", "probe"}) out.progressive(dtype, 40, 50, order, transform);
+    }
+  }
+  for (const DType dtype :
+       {DType::f8_e4m3, DType::f8_e5m2, DType::f16, DType::bf16, DType::f32, DType::int16, DType::uint16, DType::int32})
+    out.progressive(dtype, 70, 40, "offset", "identity");
+  out.progressive(DType::int8, 0, 5, "offset", "identity");
+}
+
 }  // namespace
 }  // namespace wcodec::golden
 
@@ -140,6 +159,7 @@ int main(int argc, char** argv) {
   wcodec::golden::records(out);
   wcodec::golden::containers(out);
   wcodec::golden::contexts(out);
+  wcodec::golden::planes(out);
   out.finish();
   return 0;
 }

@@ -171,6 +171,7 @@ TEST_F(GpuContainers, GoldensDecodeToWhatTheyWereMadeOf) {
         EXPECT_EQ(sha256_file(out), entry.content);
         continue;
       }
+      if (!golden::is_record_name(entry.file)) continue;
       const std::vector<u8> record = golden::read_bytes(path);
       const auto decoder = make_record_decoder({0, {}}, 1);
       const std::string hashed = folder_ + "/hashed";

@@ -341,6 +341,7 @@ def test_stages_by_hand(call, model, tmp_path):
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["layers"] == 4
     info = json.loads(call("info", "model.wcodec", "--json").stdout)
+    assert info["format_version"] == 1
     assert info["layers"][0]["stages"] == "8x8 none+left dct8 rans:contexts=32,tables=band"
     assert call("decode", "model.wcodec", "copy.safetensors").returncode == 0
     assert (tmp_path / "copy.safetensors").read_bytes() == model.read_bytes()
@@ -356,6 +357,7 @@ def test_any_beginning_of_a_progressive_file(call, model, tmp_path):
     assert (told["layers"], told["exact_layers"], told["planes"]) == (4, 2, 31)
     assert sum(told["ledger"].values()) == told["file_bytes"] == (tmp_path / "model.wcp").stat().st_size
     info = json.loads(call("progressive", "info", "model.wcp", "--json").stdout)
+    assert info["format_version"] == 1
     assert info["prefix_bytes"][-1] == told["file_bytes"]
     assert "layer.weight" in call("progressive", "info", "model.wcp").stdout
     tensors = load_file(model)
