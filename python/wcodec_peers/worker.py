@@ -61,6 +61,7 @@ def serve(name: str) -> int:
     except Exception as error:  # any package may fail in any way
         write_answer(sink, FAILED, 0.0, f"{PACKAGES[name]} cannot be imported: {error}".encode()[:MAX_REASON])
         return 1
+    gc.freeze()  # the package's own objects are looked at no more
     codec_of = functools.lru_cache(maxsize=16)(adapter.codec)
     write_answer(sink, DONE, 0.0, name.encode())
     while True:

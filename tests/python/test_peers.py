@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from wcodec_peers import PACKAGES, worker
+from wcodec_peers import PACKAGES, table, worker
 from wcodec_peers.protocol import ANSWER, REQUEST, Array, read_request, write_answer
 
 CONFIG = """\
@@ -223,3 +223,22 @@ def test_an_unknown_peer_is_a_usage_error(source_dir: Path) -> None:
     )
     assert answer.returncode == 2
     assert "one line a peer" in answer.stderr
+
+
+def test_a_table_sums_tensors_and_leaves_controls_out(tmp_path: Path) -> None:
+    head = "checkpoint,control,quantizer,coder,role,dtype,original_bytes,coded_bytes\n"
+    made = "made,original,int8,{},F32,{},{}\n"
+    body = made.format("zstd:level=3,baseline", 100, 80) + made.format("zstd:level=3,baseline", 300, 120)
+    body += made.format("raw,codec", 400, 400) + "made,shuffled,int8,raw,codec,F32,400,1\n"
+    (tmp_path / "summary.csv").write_text(head + body)
+    (tmp_path / "timings.csv").write_text(
+        "control,quantizer,coder,role,symbol_bytes,encode_MBps,decode_MBps\n"
+        "original,int8,raw,codec,1000000,10,1000\noriginal,int8,raw,codec,3000000,10,3000\n"
+        "shuffled,int8,raw,codec,3000000,1,1\n"
+    )
+    assert table.tables(tmp_path).splitlines()[2:] == [
+        "| compressor | made | encode MB/s | decode MB/s |",
+        "|---|---:|---:|---:|",
+        "| `zstd:level=3` | **2.0000** |  |  |",
+        "| wcodec `raw` | 1.0000 | 10 | 2,000 |",
+    ]
