@@ -200,10 +200,11 @@ WCODEC_API wcodec_status wcodec_decode_layer_alloc(const wcodec_decoder* decoder
                                                    size_t record_size, void** elements, size_t* size,
                                                    wcodec_record_info* info, wcodec_stats* stats);
 
-/* ---- One layer of small integers by bit planes ----------------------------------------------------------------- */
+/* ---- One layer by bit planes ----------------------------------------------------------------------------------- */
 
 /* Any beginning of a progressive record that holds whole planes decodes, with a bound on what each element is off; all
- * of it decodes exactly. Elements are integers of at most 8 bits. */
+ * of it decodes exactly. Elements have at most 32 bits; the options order and transform are for integers of at most 8.
+ * The first planes of a float are its sign and exponent, each one behind them halves its relative error. */
 #define WCODEC_MAX_PLANES 32
 
 typedef struct wcodec_progressive_info {
@@ -212,8 +213,9 @@ typedef struct wcodec_progressive_info {
   uint64_t rows, cols;
   uint32_t planes;        /* that were used */
   uint32_t all_planes;    /* that the whole record has */
-  uint32_t bound;         /* no element is off by more, in units of an element; 0 with all planes */
+  uint32_t bound;         /* no element is off by more: units of an integer, steps from float to float; 0 with all */
   uint64_t decoded_bytes; /* rows · cols · wcodec_dtype_size(dtype) */
+  double value_bound;     /* the same in value, of elements that are finite numbers */
 } wcodec_progressive_info;
 
 /* `*record` goes to wcodec_free. prefix_bytes[k] is how many bytes the first k planes take, k = 0 … all planes; it and
@@ -267,6 +269,34 @@ typedef void (*wcodec_compared)(void* user, const wcodec_comparison* comparison)
 WCODEC_API wcodec_status wcodec_verify_checkpoints(const char* a, const char* b, const wcodec_options* options,
                                                    wcodec_progress progress, wcodec_compared compared, void* user,
                                                    int* equal);
+
+/* ---- Checkpoints by bit planes --------------------------------------------------------------------------------- */
+
+/* Writes the checkpoint at `source` to a progressive file, of which any beginning decodes that holds the heads of all
+ * layers. Layers of two or more dimensions with elements of at most 32 bits have planes, all others are exact. Uses the
+ * options order, transform, preset (of exact layers), view, overwrite; `options`, `progress` and `stats` may be NULL.
+ * Of `stats` parts, files, gpu_records and cpu_records are 0. */
+WCODEC_API wcodec_status wcodec_encode_progressive_checkpoint(const char* source, const char* destination,
+                                                              const wcodec_options* options, wcodec_progress progress,
+                                                              void* user, wcodec_stats* stats);
+
+typedef struct wcodec_progressive_layer {
+  size_t struct_size;          /* set by the library */
+  const char* layer;           /* control characters as \xNN */
+  uint32_t planes, all_planes; /* that were used, that there are; 0 and 0 of an exact layer */
+  uint32_t bound;              /* as in wcodec_progressive_info */
+  double value_bound;
+} wcodec_progressive_layer;
+
+/* Called for each layer, once all have been written. */
+typedef void (*wcodec_progressive_decoded)(void* user, const wcodec_progressive_layer* layer);
+
+/* Writes the layers of a progressive file, or of the beginning of one, to the safetensors file `destination`: from at
+ * most `planes` planes each, or from all that are there (-1). Elements of 4 to 6 bits become bytes. Uses the options
+ * overwrite, max_output_bytes; `options`, `progress` and `decoded` may be NULL, `user` goes to both. */
+WCODEC_API wcodec_status wcodec_decode_progressive_checkpoint(const char* source, const char* destination, int planes,
+                                                              const wcodec_options* options, wcodec_progress progress,
+                                                              wcodec_progressive_decoded decoded, void* user);
 
 /* ---- Reading single layers of a container ---------------------------------------------------------------------- */
 

@@ -187,7 +187,7 @@ struct ProgressiveLayer {
   wcodec_progressive_info info{};
 };
 
-// Integers of at most 8 bits by bit planes: see wcodec_encode_progressive_alloc.
+// One layer by bit planes: see wcodec_encode_progressive_alloc.
 inline ProgressiveLayer decode_progressive(std::span<const std::uint8_t> prefix, int planes = -1,
                                            const Options& options = {}) {
   void* memory = nullptr;
@@ -292,6 +292,45 @@ inline Verification verify_checkpoints(const std::string& a, const std::string& 
   context.check(WCODEC_OK);
   context.found.equal = equal != 0;
   return std::move(context.found);
+}
+
+// See wcodec_encode_progressive_checkpoint.
+inline wcodec_stats encode_progressive_checkpoint(const std::string& source, const std::string& destination,
+                                                  const Options& options = {}, const Progress& progress = {}) {
+  wcodec_stats stats{};
+  stats.struct_size = sizeof stats;
+  detail::Relay relay{&progress, {}};
+  relay.check(wcodec_encode_progressive_checkpoint(source.c_str(), destination.c_str(), options.get(),
+                                                   progress ? &detail::Relay::call : nullptr, &relay, &stats));
+  return stats;
+}
+
+struct LayerPlanes {
+  std::string layer;
+  std::uint32_t planes = 0, all_planes = 0, bound = 0;
+  double value_bound = 0;
+};
+
+// How good each layer of the file is that was written.
+inline std::vector<LayerPlanes> decode_progressive_checkpoint(const std::string& source, const std::string& destination,
+                                                              int planes = -1, const Options& options = {},
+                                                              const Progress& progress = {}) {
+  struct Context : detail::Relay {
+    std::vector<LayerPlanes> layers;
+  } context{{&progress, {}}, {}};
+  const auto decoded = [](void* user, const wcodec_progressive_layer* l) {
+    auto& all = *static_cast<Context*>(static_cast<detail::Relay*>(user));
+    try {
+      all.layers.push_back({l->layer, l->planes, l->all_planes, l->bound, l->value_bound});
+    } catch (...) {
+      all.thrown = std::current_exception();
+    }
+  };
+  context.check(wcodec_decode_progressive_checkpoint(source.c_str(), destination.c_str(), planes, options.get(),
+                                                     progress ? &detail::Relay::call : nullptr, decoded,
+                                                     static_cast<detail::Relay*>(&context)));
+  context.check(WCODEC_OK);
+  return std::move(context.layers);
 }
 
 inline int gpu_count() noexcept { return wcodec_gpu_count(); }

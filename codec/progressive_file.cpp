@@ -47,6 +47,7 @@ CodedLayer encode_layer(const Checkpoint& checkpoint, std::size_t index, const P
   CodedLayer out{{tensor.name, tensor.dtype, tensor.shape, tensor.rows, tensor.cols, false, 0, {}}, {}, {}};
   const QuantizedTensor words{tensor.rows, tensor.cols, word_format(info(tensor.dtype)), checkpoint.read(index), {}};
   stats.source_bytes += words.symbol_bytes();
+  stats.weights += words.weights();
   ++stats.layers;
   if (!is_progressive(tensor)) {
     EncodeOptions exact;

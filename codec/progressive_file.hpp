@@ -40,7 +40,7 @@ struct ProgressiveEncodeOptions {
 
 struct ProgressiveFileStats {
   u64 source_bytes = 0, file_bytes = 0;  // bytes of the tensors at their native width; of the file
-  u64 layers = 0, exact_layers = 0;
+  u64 weights = 0, layers = 0, exact_layers = 0;
   int planes = 0;  // most planes of a layer
   Ledger ledger;   // ledger.total() == file_bytes
 };

@@ -160,7 +160,7 @@ nb::tuple decode_progressive(nb::handle prefix, int planes, const OptionMap& map
   const wcodec_progressive_info& info = layer.info;
   const std::string dtype = wcodec_dtype_name(info.dtype);
   return nb::make_tuple(to_array(std::move(layer.elements)), dtype, info.rows, info.cols, info.planes, info.all_planes,
-                        info.bound);
+                        info.bound, info.value_bound);
 }
 
 // Looks for Ctrl-C, and asks the caller's function, if there is one, whether to go on.
@@ -205,6 +205,21 @@ nb::tuple verify_checkpoints(const std::string& a, const std::string& b, const O
         nb::make_tuple(text(layer.layer), text(layer.problem), layer.weights, layer.different, layer.max_difference));
   }
   return nb::make_tuple(found.equal, layers);
+}
+
+nb::list decode_progressive_checkpoint(const std::string& source, const std::string& destination, int planes,
+                                       const OptionMap& options, const nb::object& progress) {
+  const api::Options chosen = to_options(options);
+  const api::Progress relay = to_progress(progress);
+  std::vector<api::LayerPlanes> found;
+  {
+    const nb::gil_scoped_release unlocked;
+    found = api::decode_progressive_checkpoint(source, destination, planes, chosen, relay);
+  }
+  nb::list layers;
+  for (const api::LayerPlanes& layer : found)
+    layers.append(nb::make_tuple(text(layer.layer), layer.planes, layer.all_planes, layer.bound, layer.value_bound));
+  return layers;
 }
 
 class Reader {
@@ -340,7 +355,13 @@ NB_MODULE(_core, module) {
   module.def("encode_progressive", &encode_progressive, nb::arg("dtype"), nb::arg("rows"), nb::arg("cols"),
              nb::arg("elements"), nb::arg("options"), "The record, what its first planes take, and stats.");
   module.def("decode_progressive", &decode_progressive, nb::arg("prefix"), nb::arg("planes"), nb::arg("options"),
-             "The elements' bytes, dtype, rows, cols, planes used, planes in all, bound.");
+             "The elements' bytes, dtype, rows, cols, planes used, planes in all, bound in steps and in value.");
+  module.def("encode_progressive_checkpoint", &on_checkpoint<&api::encode_progressive_checkpoint>, nb::arg("source"),
+             nb::arg("destination"), nb::arg("options"), nb::arg("progress").none(),
+             "progress(done, total, layer) may be None; False asks to stop. Returns stats.");
+  module.def("decode_progressive_checkpoint", &decode_progressive_checkpoint, nb::arg("source"), nb::arg("destination"),
+             nb::arg("planes"), nb::arg("options"), nb::arg("progress").none(),
+             "[(layer, planes used, planes in all, bound in steps, bound in value)].");
   nb::class_<Decoder>(module, "Decoder", "Records to layers; safe to share between threads.")
       .def(nb::init<const OptionMap&>(), nb::arg("options"))
       .def("decode", &Decoder::decode, nb::arg("record"), "The elements' bytes as an array, and stats.");

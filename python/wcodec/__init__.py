@@ -24,7 +24,13 @@ from wcodec._devices import devices, why_no_gpu
 from wcodec._errors import WcodecError
 from wcodec._experiments import Run, command, run
 from wcodec._layers import Decoder, Encoder
-from wcodec._progressive import Planes, decode_progressive, encode_progressive
+from wcodec._progressive import (
+    Planes,
+    decode_progressive,
+    decode_progressive_checkpoint,
+    encode_progressive,
+    encode_progressive_checkpoint,
+)
 from wcodec._reader import Slice, open
 from wcodec._save import save_file
 from wcodec._stats import Stats
@@ -44,9 +50,11 @@ __all__ = [
     "command",
     "decode_checkpoint",
     "decode_progressive",
+    "decode_progressive_checkpoint",
     "devices",
     "encode_checkpoint",
     "encode_progressive",
+    "encode_progressive_checkpoint",
     "is_container",
     "open",
     "run",

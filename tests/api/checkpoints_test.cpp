@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -216,6 +217,61 @@ TEST_F(Checkpoints, StopWhenAsked) {
             WCODEC_CANCELLED);
   EXPECT_FALSE(fs::exists(path("out")));
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 2);
+}
+
+TEST_F(Checkpoints, ByPlanesAnyBeginningDecodes) {
+  std::uint64_t last = 0;
+  const auto stats =
+      wcodec::api::encode_progressive_checkpoint(source(), path("model.wcp"), {}, [&](auto done, auto, auto) {
+        last = done;
+        return true;
+      });
+  EXPECT_EQ(last, 12007u);
+  EXPECT_EQ(stats.source_bytes, 12007u);
+  EXPECT_EQ(stats.weights, 3007u);
+  EXPECT_EQ(stats.layers, 2u);
+  EXPECT_EQ(stats.encoded_bytes, fs::file_size(path("model.wcp")));
+  std::uint64_t ledger = 0;
+  for (const std::uint64_t part : stats.ledger) ledger += part;
+  EXPECT_EQ(ledger, stats.encoded_bytes);
+
+  const Options replace = Options().set("overwrite", "1");
+  double before = 1e9;
+  for (int planes = 0; planes <= WCODEC_MAX_PLANES; ++planes) {
+    const auto layers =
+        wcodec::api::decode_progressive_checkpoint(path("model.wcp"), path("out.safetensors"), planes, replace);
+    ASSERT_EQ(layers.size(), 2u);
+    EXPECT_EQ(layers[0].layer, "a.weight");
+    EXPECT_EQ(layers[0].planes, std::min<std::uint32_t>(static_cast<std::uint32_t>(planes), layers[0].all_planes));
+    EXPECT_LE(layers[0].value_bound, before);
+    before = layers[0].value_bound;
+    const std::string bytes = file_bytes(path("out.safetensors"));
+    std::vector<float> back(3000);
+    std::memcpy(back.data(), bytes.data() + bytes.size() - 12007, 12000);
+    for (std::size_t i = 0; i < back.size(); ++i) ASSERT_LE(std::abs(back[i] - weights_[i]), before) << planes;
+    EXPECT_EQ(layers[1].bound, 0u);  // one dimension: exact
+    EXPECT_EQ(bytes.substr(bytes.size() - 7), "\x01\x02\x03\xff\xfe\x05\x06");
+  }
+  EXPECT_EQ(before, 0);
+
+  // The beginning of the file is as good as the planes that are whole in it.
+  fs::copy_file(path("model.wcp"), path("cut.wcp"));
+  fs::resize_file(path("cut.wcp"), stats.encoded_bytes / 2);
+  const auto half = wcodec::api::decode_progressive_checkpoint(path("cut.wcp"), path("half.safetensors"));
+  EXPECT_GT(half[0].planes, 8u);
+  EXPECT_LT(half[0].value_bound, 0.01);
+  EXPECT_EQ(error_of([&] {
+              wcodec::api::decode_progressive_checkpoint(path("cut.wcp"), path("x.safetensors"), 33);
+            }).status(),
+            WCODEC_USAGE);
+  EXPECT_EQ(error_of([&] { wcodec::api::decode_progressive_checkpoint(source(), path("x.safetensors")); }).status(),
+            WCODEC_CORRUPT);
+  EXPECT_EQ(error_of([&] {
+              wcodec::api::decode_progressive_checkpoint(path("model.wcp"), path("x.safetensors"), -1, {},
+                                                         [](auto, auto, auto) { return false; });
+            }).status(),
+            WCODEC_CANCELLED);
+  EXPECT_FALSE(fs::exists(path("x.safetensors")));
 }
 
 }  // namespace

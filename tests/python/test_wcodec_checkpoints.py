@@ -320,3 +320,38 @@ def test_torch_is_optional(monkeypatch, container):
         importlib.import_module("wcodec.torch")
     with pytest.raises(ImportError, match="pip install torch"):
         wcodec.open(container, framework="pt")
+
+
+def test_any_beginning_of_a_progressive_file(tmp_path):
+    random = np.random.default_rng(2)
+    tensors = {
+        "w": random.normal(0, 0.05, (40, 30)).astype(np.float32),
+        "brain": random.normal(0, 0.05, (20, 30)).astype(ml_dtypes.bfloat16),
+        "codes": random.integers(-90, 90, (16, 30)).astype(np.int8),
+        "norm": np.ones(30, np.float16),
+    }
+    source, coded, out = (tmp_path / name for name in ("m.safetensors", "m.wcp", "out.safetensors"))
+    save_file(tensors, source)
+    calls = []
+    stats = wcodec.encode_progressive_checkpoint(source, coded, progress=lambda *call: calls.append(call))
+    assert stats.encoded_bytes == coded.stat().st_size == sum(stats.ledger.values())
+    assert calls[-1][0] == calls[-1][1] == sum(tensor.nbytes for tensor in tensors.values())
+    for planes in (0, 1, 9, 12, 16, None):
+        layers = wcodec.decode_progressive_checkpoint(coded, out, planes, overwrite=True)
+        assert set(layers) == set(tensors)
+        with safe_open(out, "np") as file:
+            for name, tensor in tensors.items():
+                off = np.abs(file.get_tensor(name).astype(float) - tensor.astype(float)).max()
+                assert off <= layers[name].value_bound, (name, planes)
+        assert layers["norm"].all_planes == layers["norm"].bound == 0
+    assert all(layer.bound == layer.value_bound == 0 for layer in layers.values())
+    (tmp_path / "cut.wcp").write_bytes(coded.read_bytes()[: stats.encoded_bytes // 2])
+    cut = wcodec.decode_progressive_checkpoint(tmp_path / "cut.wcp", out, overwrite=True)
+    assert 0 < cut["w"].planes < cut["w"].all_planes
+    with pytest.raises(wcodec.WcodecError) as error:
+        wcodec.decode_progressive_checkpoint(source, tmp_path / "x")
+    assert error.value.kind == "corrupt"
+    with pytest.raises(wcodec.WcodecError) as error:
+        wcodec.encode_progressive_checkpoint(source, coded)
+    assert "exists" in str(error.value)
+    assert not (tmp_path / "x").exists()

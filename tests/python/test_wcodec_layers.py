@@ -330,6 +330,21 @@ def test_planes_keep_their_bound(dtype, order, transform):
     assert np.array_equal(back, array)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int16, np.uint32])
+def test_planes_of_wide_elements_keep_both_bounds(dtype):
+    values = np.random.default_rng(4).normal(0, 0.05, (41, 30))
+    array = (values if np.issubdtype(dtype, np.floating) else np.abs(values) * 1e5).astype(dtype)
+    record, prefixes, _ = wcodec.encode_progressive(array)
+    for planes in range(len(prefixes)):
+        back, progress = wcodec.decode_progressive(record, planes)
+        assert np.abs(back.astype(float) - array.astype(float)).max() <= progress.value_bound
+        if not np.issubdtype(dtype, np.floating):
+            assert progress.value_bound == progress.bound
+    assert (progress.bound, progress.value_bound) == (0, 0)
+    assert np.array_equal(back, array)
+    assert kind_of(lambda: wcodec.encode_progressive(array, order="sign-magnitude")) == "unsupported"
+
+
 def test_what_has_no_planes_is_refused():
     assert kind_of(wcodec.encode_progressive, np.zeros((2, 2), np.float64)) == "unsupported"
     record, _, _ = wcodec.encode_progressive(np.zeros((4, 5), np.int8))
