@@ -29,7 +29,10 @@ constexpr std::array kBaselineRates = {
     BaselineRate{"libdeflate", 10, 8e6}, BaselineRate{"gzip", 0, 25e6},   BaselineRate{"gzip", 9, 20e6},
     BaselineRate{"zstd", 0, 250e6},      BaselineRate{"zstd", 10, 20e6},  BaselineRate{"zstd", 16, 5e6},
     BaselineRate{"bzip2", 0, 12e6},      BaselineRate{"xz", 0, 5e6},      BaselineRate{"brotli", 0, 80e6},
-    BaselineRate{"brotli", 5, 25e6},     BaselineRate{"brotli", 10, 1e6},
+    BaselineRate{"brotli", 5, 25e6},     BaselineRate{"brotli", 10, 1e6}, BaselineRate{"zipnn", 0, 150e6},
+    BaselineRate{"openzl", 0, 100e6},    BaselineRate{"pcodec", 0, 40e6}, BaselineRate{"pcodec", 9, 8e6},
+    BaselineRate{"z4ai", 0, 10e6},       BaselineRate{"nncodec", 0, 2e6}, BaselineRate{"constriction", 0, 6e6},
+    BaselineRate{"zfp", 0, 40e6},        BaselineRate{"fpzip", 0, 30e6},
 };
 
 bool is_numeric(const std::string& quantizer) { return parse_quantizer(quantizer).row->numeric; }

@@ -1,7 +1,8 @@
 """`python -m wcodec_peers.table results/study/peers`: the tables of docs/peers.md, from summary.csv and timings.csv.
 
-One table a quantizer: a row a compressor, best first; a column a checkpoint with original bytes over coded ones, scales
-on both sides; speeds over all tensors timed, in 10^6 bytes of symbols a second. The weights themselves, no controls."""
+One table a quantizer, for `lossless` one a type: a row a compressor, best first; a column a checkpoint with original
+bytes over coded bytes, scales on both sides; speeds over the tensors that were timed, in 10^6 bytes of symbols a
+second. The weights themselves, no controls."""
 
 from __future__ import annotations
 
@@ -26,37 +27,51 @@ class Sum:
         return self.original / self.coded
 
     def speed(self, direction: str) -> str:
-        return f"{self.symbols / self.seconds[direction] / 1e6:,.0f}" if self.symbols else ""
+        if not self.symbols:
+            return ""
+        speed = self.symbols / self.seconds[direction] / 1e6
+        return f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}"
 
 
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if row["control"] == "original"]
+        return list(csv.DictReader(file))
 
 
 def name_of(row: dict[str, str]) -> str:
     return f"wcodec `{row['coder']}`" if row["role"] == "codec" else f"`{row['coder']}`"
 
 
+def kind_of(row: dict[str, str]) -> str:
+    """What a table is about: compressors differ in the types that they take, so types do not mix in one."""
+    return f"lossless {row['dtype']}" if row["quantizer"] == "lossless" else row["quantizer"]
+
+
 def tables(folder: Path) -> str:
     sizes: dict[str, dict[str, dict[str, Sum]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(Sum)))
-    columns: dict[str, dict[str, str]] = defaultdict(dict)  # quantizer → checkpoint → its column's title
     speeds: dict[tuple[str, str], Sum] = defaultdict(Sum)
+    cells = {}
     for row in read(folder / "summary.csv"):
-        at = sizes[row["quantizer"]][name_of(row)][row["checkpoint"]]
+        if row["control"] != "original":
+            continue
+        cells[row["cell"]] = row
+        at = sizes[kind_of(row)][name_of(row)][row["checkpoint"]]
         at.original += int(row["original_bytes"])
         at.coded += int(row["coded_bytes"])
-        kind = f" {row['dtype']}" if row["quantizer"] == "lossless" else ""
-        columns[row["quantizer"]].setdefault(row["checkpoint"], row["checkpoint"] + kind)
-    for row in read(folder / "timings.csv"):
-        at = speeds[row["quantizer"], name_of(row)]
-        at.symbols += int(row["symbol_bytes"])
+    for timing in read(folder / "timings.csv"):
+        if timing["cell"] not in cells:
+            continue
+        row = cells[timing["cell"]]
+        at = speeds[kind_of(row), name_of(row)]
+        at.symbols += int(timing["symbol_bytes"])
         for direction in at.seconds:
-            at.seconds[direction] += int(row["symbol_bytes"]) / float(row[f"{direction}_MBps"]) / 1e6
-    return "\n".join(table(quantizer, sizes[quantizer], columns[quantizer], speeds) for quantizer in sizes)
+            at.seconds[direction] += int(timing["symbol_bytes"]) / float(timing[f"{direction}_MBps"]) / 1e6
+    return "\n".join(table(kind, sizes[kind], speeds) for kind in sorted(sizes))
 
 
-def table(quantizer: str, rows: dict[str, dict[str, Sum]], columns: dict[str, str], speeds: dict) -> str:
+def table(kind: str, rows: dict[str, dict[str, Sum]], speeds: dict[tuple[str, str], Sum]) -> str:
+    columns = sorted({checkpoint for of in rows.values() for checkpoint in of})
+
     def worth(name: str) -> float:
         """Mean logarithm of its ratios: a checkpoint counts once, whatever its size. Those that lack some come last."""
         of = rows[name]
@@ -72,13 +87,13 @@ def table(quantizer: str, rows: dict[str, dict[str, Sum]], columns: dict[str, st
         return f"**{text}**" if ratio == best[checkpoint] else text
 
     lines = [
-        f"**{quantizer}**",
+        f"**{kind}**",
         "",
-        "| " + " | ".join(["compressor", *columns.values(), "encode MB/s", "decode MB/s"]) + " |",
+        "| " + " | ".join(["compressor", *columns, "encode MB/s", "decode MB/s"]) + " |",
         "|---" + "|---:" * (len(columns) + 2) + "|",
     ]
     for name in sorted(rows, key=lambda name: (-worth(name), name)):
-        timed = speeds.get((quantizer, name), Sum())
+        timed = speeds.get((kind, name), Sum())
         cells = [cell(rows[name], c) for c in columns]
         lines.append("| " + " | ".join([name, *cells, timed.speed("encode"), timed.speed("decode")]) + " |")
     return "\n".join([*lines, ""])

@@ -225,19 +225,36 @@ def test_an_unknown_peer_is_a_usage_error(source_dir: Path) -> None:
     assert "one line a peer" in answer.stderr
 
 
-def test_a_table_sums_tensors_and_leaves_controls_out(tmp_path: Path) -> None:
-    head = "checkpoint,control,quantizer,coder,role,dtype,original_bytes,coded_bytes\n"
-    made = "made,original,int8,{},F32,{},{}\n"
-    body = made.format("zstd:level=3,baseline", 100, 80) + made.format("zstd:level=3,baseline", 300, 120)
-    body += made.format("raw,codec", 400, 400) + "made,shuffled,int8,raw,codec,F32,400,1\n"
-    (tmp_path / "summary.csv").write_text(head + body)
-    (tmp_path / "timings.csv").write_text(
-        "control,quantizer,coder,role,symbol_bytes,encode_MBps,decode_MBps\n"
-        "original,int8,raw,codec,1000000,10,1000\noriginal,int8,raw,codec,3000000,10,3000\n"
-        "shuffled,int8,raw,codec,3000000,1,1\n"
-    )
-    assert table.tables(tmp_path).splitlines()[2:] == [
-        "| compressor | made | encode MB/s | decode MB/s |",
+def test_a_table_sums_tensors_and_keeps_types_apart(tmp_path: Path) -> None:
+    head = "cell,checkpoint,control,quantizer,coder,role,dtype,original_bytes,coded_bytes\n"
+    lines = [
+        "1,a,original,lossless,zstd:level=3,baseline,F32,100,80",
+        "2,a,original,lossless,zstd:level=3,baseline,F32,300,120",
+        "3,b,original,lossless,zstd:level=3,baseline,BF16,300,300",
+        "4,a,original,lossless,raw,codec,F32,100,100",
+        "5,a,original,lossless,raw,codec,F32,100,100",
+        "6,a,shuffled,lossless,raw,codec,F32,100,1",
+        "7,b,original,int8,raw,codec,BF16,150,100",
+    ]
+    (tmp_path / "summary.csv").write_text(head + "\n".join(lines) + "\n")
+    timings = ["cell,symbol_bytes,encode_MBps,decode_MBps", "4,1000000,10,1000", "5,3000000,10,3000", "6,3000000,1,1"]
+    (tmp_path / "timings.csv").write_text("\n".join(timings) + "\n")
+    assert table.tables(tmp_path).splitlines() == [
+        "**int8**",
+        "",
+        "| compressor | b | encode MB/s | decode MB/s |",
+        "|---|---:|---:|---:|",
+        "| wcodec `raw` | **1.5000** |  |  |",
+        "",
+        "**lossless BF16**",
+        "",
+        "| compressor | b | encode MB/s | decode MB/s |",
+        "|---|---:|---:|---:|",
+        "| `zstd:level=3` | **1.0000** |  |  |",
+        "",
+        "**lossless F32**",
+        "",
+        "| compressor | a | encode MB/s | decode MB/s |",
         "|---|---:|---:|---:|",
         "| `zstd:level=3` | **2.0000** |  |  |",
         "| wcodec `raw` | 1.0000 | 10 | 2,000 |",
