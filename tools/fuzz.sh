@@ -95,7 +95,15 @@ mkdir -p "$build/failures" "$build/logs"
 export ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1
 limits=(-timeout=25 -rss_limit_mb=1024 -malloc_limit_mb=64)
 
-largest() { if [[ $1 == container ]]; then echo 16384; else echo 4096; fi; }
+# Work grows with the input: a tensor takes its choices and then few words, and yaml-cpp scans by regular expressions.
+largest() {
+  case $1 in
+    container) echo 16384 ;;
+    pipeline) echo 256 ;;
+    yaml) echo 1024 ;;
+    *) echo 4096 ;;
+  esac
+}
 
 # Sets `folders` to those that hold inputs of a target; what is found goes into the first.
 inputs_of() {

@@ -6,7 +6,7 @@
 #include <iterator>
 
 #include "codec/checkpoint_codec.hpp"
-#include "codec/progressive.hpp"
+#include "codec/progressive_file.hpp"
 #include "codec/tensor_codec.hpp"
 #include "tests/codec/sample_tensor.hpp"
 #include "tests/core/file_bytes.hpp"
@@ -50,12 +50,23 @@ void gguf_files(const Path& folder) {
   write(folder, "q6_k", Gguf().tensor("w", {256, 1}, kTypeQ6_K, 0).bytes(std::string(210, 'k')));
 }
 
+// Without what is for people (scanning comments takes most of the time and finds nothing), and without what the target
+// does not try.
+std::string without_comments(std::istream& file) {
+  std::string text, line;
+  while (std::getline(file, line)) {
+    line.erase(std::min(line.size(), line.find(" #")));
+    const bool is_tried = line.find("nvcomp") == std::string::npos && !line.starts_with("question:");
+    if (!line.empty() && line[0] != '#' && is_tried) text += line + "\n";
+  }
+  return text;
+}
+
 void yaml(const Path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(Path(WCODEC_SOURCE_DIR) / "configs")) {
     if (!entry.is_regular_file()) continue;
     std::ifstream file(entry.path(), std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    write(folder, entry.path().stem().string(), text);
+    write(folder, entry.path().stem().string(), without_comments(file));
   }
   write(
       folder, "anchors",
@@ -120,6 +131,37 @@ void progressive(const Path& folder) {
       }
     }
   }
+  for (const DType dtype : {DType::f8_e4m3, DType::bf16, DType::f32, DType::uint16})
+    write(folder, "seed" + std::to_string(count++), encode_progressive(sample_tensor(dtype, 9, 10, 1)).bytes);
+}
+
+// Of a checkpoint of small, wide, floating and exact layers: whole, and cut behind some planes.
+void progressive_files(const Path& folder) {
+  std::filesystem::create_directories(folder);
+  const QuantizedTensor codes = sample_tensor(DType::int8, 9, 10, 1), half = sample_tensor(DType::bf16, 6, 8, 2),
+                        full = sample_tensor(DType::f32, 3, 4, 3), norm = sample_tensor(DType::f32, 1, 5, 4);
+  const auto text_of = [](const QuantizedTensor& t) { return std::string(t.words.begin(), t.words.end()); };
+  const Path source = folder / "source";
+  std::ofstream(source, std::ios::binary)
+      << safetensors_bytes(R"({"codes":{"dtype":"I8","shape":[9,10],"data_offsets":[0,90]},)"
+                           R"("half":{"dtype":"BF16","shape":[6,8],"data_offsets":[90,186]},)"
+                           R"("full":{"dtype":"F32","shape":[3,4],"data_offsets":[186,234]},)"
+                           R"("norm":{"dtype":"F32","shape":[5],"data_offsets":[234,254]}})",
+                           text_of(codes) + text_of(half) + text_of(full) + text_of(norm));
+  int count = 0;
+  for (const BitOrder order : {BitOrder::offset, BitOrder::sign_magnitude}) {
+    for (const char* transforms : {"identity", "probe"}) {
+      ProgressiveEncodeOptions options;
+      options.progressive = {order, parse_transform_set(transforms)};
+      const std::string whole = (folder / ("seed" + std::to_string(count))).string();
+      encode_progressive_file(source.string(), whole, options);
+      const u64 cut = ProgressiveFile::open(whole).bytes_for(count);
+      std::filesystem::copy_file(whole, whole + "-cut", std::filesystem::copy_options::overwrite_existing);
+      std::filesystem::resize_file(whole + "-cut", cut);
+      ++count;
+    }
+  }
+  std::filesystem::remove(source);
 }
 
 // Of the checkpoints above, in parts of few weights, so that there are several.
@@ -172,6 +214,7 @@ int main(int argc, char** argv) {
   wcodec::coder_streams(folder / "prefix", {"prefix", "prefix:low=0", "prefix:low=4", "prefix:chunk=1024"});
   wcodec::records(folder / "record");
   wcodec::progressive(folder / "progressive");
+  wcodec::progressive_files(folder / "progressive_file");
   wcodec::containers(folder / "container", folder / "gguf");
   wcodec::containers(folder / "container", folder / "safetensors");
   wcodec::pipeline(folder / "pipeline");

@@ -1,7 +1,11 @@
 // Any tensor through any stages: the input chooses both, the record decodes to the tensor, and its accounts add up.
+// Kept small, because what counts is how many combinations are tried: the work of an input (weights × planes × modes ×
+// transforms) is bounded, and where there are many tables they have few slots.
+#include <algorithm>
 #include <cstring>
 
 #include "codec/tensor_codec.hpp"
+#include "quantizers/planes.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace wcodec::fuzz {
@@ -11,16 +15,16 @@ constexpr const char* kCoders[] = {"raw",
                                    "rans",
                                    "rans:precision=8",
                                    "rans:precision=15",
-                                   "rans:tables=tile",
+                                   "rans:tables=tile,precision=8",
                                    "rans:tables=row-scale,contexts=2",
-                                   "rans:tables=col-scale,contexts=8",
-                                   "rans:tables=row-col-scale,contexts=64",
-                                   "rans:chunk=1024",
-                                   "rans:tables=exponent",
-                                   "rans:tables=best,contexts=64",
-                                   "rans:tables=position,contexts=16",
-                                   "rans:tables=band",
-                                   "rans:tables=neighbours",
+                                   "rans:tables=col-scale,contexts=8,precision=10",
+                                   "rans:tables=row-col-scale,contexts=64,precision=9",
+                                   "rans:chunk=1024,precision=10",
+                                   "rans:tables=exponent,precision=9",
+                                   "rans:tables=best,contexts=16,precision=9",
+                                   "rans:tables=position,contexts=16,precision=9",
+                                   "rans:tables=band,precision=9",
+                                   "rans:tables=neighbours,precision=9",
                                    "zstd",
                                    "bitplanes",
                                    "adaptive",
@@ -38,13 +42,17 @@ u64 valid_word(const WordFormat& format, u64 word) {
   return negative ? word | ~u64{0} << format.bits : word;
 }
 
-QuantizedTensor take_tensor(Choices& choices) {
+// Symbols that all modes and transforms together may see: 32 lanes need 2,048 with one of each.
+constexpr u64 kMostWork = 2400;
+
+QuantizedTensor take_tensor(Choices& choices, u64 work_a_symbol) {
   QuantizedTensor tensor;
   tensor.format = word_format(info(static_cast<DType>(choices.byte() % (static_cast<int>(DType::c64) + 1))));
-  // Small as a rule, since every mode is tried on every tile; now and then enough for 32 lanes.
-  const u32 bound = choices.byte() == 255 ? 130 : 25;
-  tensor.rows = choices.below(bound);
-  tensor.cols = choices.below(bound);
+  // Small as a rule; now and then enough for 32 lanes, where there is little else to do.
+  const u32 bound = choices.byte() == 255 ? 130 : 20;
+  const u64 most = kMostWork / (work_a_symbol * plane_layout(tensor.format).size());
+  tensor.cols = std::min<i64>(choices.below(bound), static_cast<i64>(most));
+  tensor.rows = std::min<i64>(choices.below(bound), static_cast<i64>(most) / std::max<i64>(tensor.cols, 1));
   const auto bytes = static_cast<std::size_t>(tensor.format.memory_bytes);
   const std::size_t scales = choices.byte();
   const u8 how = choices.byte();
@@ -84,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const TileShape shape{1 + static_cast<int>(choices.byte() % 80), 1 + static_cast<int>(choices.byte() % 80)};
   const std::vector<PredictorChoice> modes = fuzz::take_modes(choices);
   const TransformSet transforms = parse_transform_set(fuzz::kTransforms[choices.byte() % std::size(fuzz::kTransforms)]);
-  const QuantizedTensor tensor = fuzz::take_tensor(choices);
+  const QuantizedTensor tensor = fuzz::take_tensor(choices, modes.size() * transforms.rows.size());
   const EncodedTensor encoded = encode_tensor(tensor, shape, modes, coder, transforms);
   fuzz::check(encoded.ledger.total() == encoded.bytes.size(), "the ledger sums to the record");
   const QuantizedTensor back = decode_tensor(encoded.bytes, fuzz::kMaxWeights);

@@ -32,7 +32,7 @@ std::optional<ProgressiveTensor> decoded(Bytes input, int planes) {
 void repair(MutBytes input) {
   ByteReader in(input);
   try {
-    in.take(8, "magic, version, format");
+    in.take(10, "magic, version, format");
     in.varint("rows");
     in.varint("columns");
     in.take(in.read<u8>("transforms"), "transforms");
@@ -63,7 +63,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto whole = fuzz::decoded({data, size}, kAllPlanes);
   if (!whole) return 0;
   fuzz::check(whole->tensor.weights() <= fuzz::kMaxWeights, "the caller's limit holds");
-  fuzz::check(whole->tensor.words.size() == whole->tensor.weights(), "there are as many words as weights");
+  fuzz::check(whole->tensor.words.size() ==
+                  whole->tensor.weights() * static_cast<wcodec::u64>(whole->tensor.format.memory_bytes),
+              "there are as many words as weights");
   // What is known of all planes is known of fewer, if with a wider bound.
   for (int planes = 0; planes < whole->planes; ++planes) {
     const auto part = fuzz::decoded({data, size}, planes);
