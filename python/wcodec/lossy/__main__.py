@@ -130,7 +130,7 @@ def _quantize(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict
 
 
 def _evaluate(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    from wcodec.lossy._evaluate import evaluate, increase, interval
+    from wcodec.lossy._evaluate import evaluate, increase, interval, predictions
     from wcodec.lossy._files import restored_values
     from wcodec.lossy._model import Model
     from wcodec.lossy._tokens import read_tokens
@@ -142,6 +142,7 @@ def _evaluate(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict
     original = evaluate(model, None, tokens, windows=arguments.windows, separator=separator, hooks=hooks)
     out: dict[str, Any] = {"original": {"perplexity": original.perplexity, **original.extra}}
     say(f"original: perplexity {original.perplexity:.5f}")
+    kept = predictions(model, tokens, windows=arguments.windows) if arguments.files else []
     for file in arguments.files:
         outcome = evaluate(
             model,
@@ -149,7 +150,7 @@ def _evaluate(arguments: argparse.Namespace, say: Callable[[str], None]) -> dict
             tokens,
             windows=arguments.windows,
             separator=separator,
-            compare=True,
+            compare=kept,
             hooks=hooks,
         )
         low, high = interval(outcome, original)
