@@ -192,7 +192,7 @@ std::string row_text(const GpuRow& row) {
 // Decoding speed of the CPU's cores, one of them, by coder: build/cpu_table --json or timings.csv. In GB/s.
 struct CpuRow {
   std::string data, coder;
-  double gbs;
+  double ratio, gbs;
 };
 
 std::vector<CpuRow> cpu_rows(const Evidence& evidence) {
@@ -202,7 +202,8 @@ std::vector<CpuRow> cpu_rows(const Evidence& evidence) {
     if (!whole.is_array()) continue;
     for (const json& row : whole) {
       if (row.is_object() && row.contains("decode_mb_s")) {
-        rows.push_back({text(row, "column"), text(row, "codec"), number(row, "decode_mb_s") / 1e3});
+        rows.push_back(
+            {text(row, "column"), text(row, "codec"), number(row, "ratio"), number(row, "decode_mb_s") / 1e3});
       }
     }
   }
@@ -251,7 +252,7 @@ Headline hundredfold_headline(const std::vector<GpuRow>& gpu, const std::vector<
   }
   std::map<std::string, double> fastest;
   for (const CpuRow& row : cpu) {
-    if (row.coder == "memcpy") continue;
+    if (!(row.ratio > 1)) continue;  // what does not compress is a copy
     fastest[row.data] = std::max(fastest[row.data], row.gbs);
   }
   for (const GpuRow& row : gpu) {
@@ -316,24 +317,33 @@ Headline lossless_headline(const Evidence& evidence) {
   return out;
 }
 
-// Decoding a resident 7 B model, build/gpu_model --json; a warm-up is taken as a second, less than any server's.
-Headline warm_up_headline(const Evidence& evidence) {
-  constexpr double kWarmUpSeconds = 1;
-  std::map<std::string, Figure> best;
+// A warm-up lasts at least as long as copying the plain weights to the GPU takes, page-locked and at full speed; more
+// of it is not known, so nothing more is granted. build/gpu_model --json has both times.
+void add_warm_up_headlines(const Evidence& evidence, std::vector<Headline>& out) {
+  std::map<std::string, Figure> resident, loaded;
   for (const auto& file : evidence.json) {
     const json whole = parsed(file);
     if (!whole.is_object() || !whole.contains("load") || !whole["load"].is_array()) continue;
+    const double upload = number(whole, "upload_bytes_per_second");
     for (const json& load : whole["load"]) {
-      const double seconds = number(load, "seconds");
-      keep_best(best, file.first,
-                {kWarmUpSeconds / seconds,
-                 fmt::format("{}, {:.3g} GB from page cache decoded in {:.3f} s", text(whole, "gpu"),
-                             number(load, "decoded_bytes") / 1e9, seconds),
-                 file.first});
+      if (!load.is_object()) continue;
+      const double bytes = number(load, "decoded_bytes"), copy = bytes / upload, seconds = number(load, "seconds");
+      const auto figure = [&](double taken, const char* what) {
+        return Figure{copy / taken,
+                      fmt::format("{}, {:.3g} GB of INT8 {} in {:.3g} ms, copied plain in {:.3g} ms",
+                                  text(whole, "gpu"), bytes / 1e9, what, taken * 1e3, copy * 1e3),
+                      file.first};
+      };
+      keep_best(loaded, file.first, figure(seconds, "loaded from page cache and decoded"));
+      if (!whole.contains("resident") || !whole["resident"].is_object()) continue;
+      keep_best(resident, file.first, figure(number(whole["resident"], "graph_seconds"), "decoded on the GPU"));
     }
   }
-  return speed_headline("decode within the model's warm-up (7 B INT8 from page cache, in a second)", 1,
-                        "models a second", "build/gpu_model --json results/gpu/NAME.json, on a GPU", best);
+  const std::string to_run = "build/gpu_model --json results/gpu/NAME.json, on a GPU";
+  out.push_back(speed_headline("decode within the model's warm-up (on the GPU, against copying plain weights there)", 1,
+                               "× as fast", to_run, resident));
+  out.push_back(speed_headline("decode within the model's warm-up (file in page cache, against the same copy)", 1,
+                               "× as fast", to_run, loaded));
 }
 
 }  // namespace
@@ -355,7 +365,7 @@ std::vector<Headline> check_headlines(const Evidence& evidence) {
   out.push_back(coder_headline(evidence));
   add_speed_headlines(evidence, out);
   out.push_back(lossless_headline(evidence));
-  out.push_back(warm_up_headline(evidence));
+  add_warm_up_headlines(evidence, out);
   return out;
 }
 

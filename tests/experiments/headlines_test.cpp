@@ -90,8 +90,9 @@ TEST(Headlines, SpeedsComeFromTheGpusJsonAndFromOurCodersOnly) {
   Evidence evidence = evidence_of({row("m", "int8:axis=row", "raw", 1000)});
   EXPECT_EQ(find(check_headlines(evidence), "100–500").mark, Answer::unmeasured);
   EXPECT_THAT(find(check_headlines(evidence), "100–500").shown_by, HasSubstr("gpu_table"));
-  evidence.json = {{"results/gpu/a.json", kGpu},
-                   {"results/cpu/a.json", R"([{"column": "int8ch", "codec": "speed", "decode_mb_s": 2000.0}])"}};
+  evidence.json = {{"results/gpu/a.json", kGpu}, {"results/cpu/a.json", R"([
+                       {"column": "int8ch", "codec": "lz4", "ratio": 0.99, "decode_mb_s": 20000.0},
+                       {"column": "int8ch", "codec": "speed", "ratio": 1.1, "decode_mb_s": 2000.0}])"}};
   const auto headlines = check_headlines(evidence);
   EXPECT_EQ(find(headlines, "100–500").mark, Answer::confirmed);
   EXPECT_THAT(find(headlines, "100–500").measured, HasSubstr("900"));
@@ -99,7 +100,7 @@ TEST(Headlines, SpeedsComeFromTheGpusJsonAndFromOurCodersOnly) {
   EXPECT_THAT(find(headlines, "1 ms").shown_by, HasSubstr("0.034 ms"));
   EXPECT_EQ(find(headlines, "moves as many").mark, Answer::confirmed);
   EXPECT_EQ(find(headlines, "≥100×").mark, Answer::confirmed);  // 900 over 2
-  evidence.json[1].second = R"([{"column": "int8ch", "codec": "speed", "decode_mb_s": 20000.0}])";
+  evidence.json[1].second = R"([{"column": "int8ch", "codec": "speed", "ratio": 1.1, "decode_mb_s": 20000.0}])";
   EXPECT_EQ(find(check_headlines(evidence), "≥100×").mark, Answer::refuted);
 }
 
@@ -125,6 +126,27 @@ TEST(Headlines, DamagedEvidenceIsNamed) {
     EXPECT_THAT(error.what(), HasSubstr("results/gpu/a.json"));
   }
   EXPECT_THROW(read_evidence({::testing::TempDir() + "/nothing-here"}), Error);
+}
+
+TEST(Headlines, AWarmUpIsAsLongAsCopyingThePlainWeights) {
+  Evidence evidence = evidence_of({row("m", "int8:axis=row", "raw", 1000)});
+  evidence.json = {{"results/gpu/m.json", R"({"gpu": "a GPU", "upload_bytes_per_second": 5e10,
+    "load": [{"decoded_bytes": 1e9, "seconds": 0.5}], "resident": {"graph_seconds": 0.001}})"}};
+  const auto headlines = check_headlines(evidence);
+  EXPECT_EQ(find(headlines, "warm-up (on the GPU").mark, Answer::confirmed);
+  EXPECT_THAT(find(headlines, "warm-up (on the GPU").measured, HasSubstr("20"));
+  EXPECT_EQ(find(headlines, "warm-up (file").mark, Answer::refuted);
+  EXPECT_THAT(find(headlines, "warm-up (file").measured, HasSubstr("0.04"));
+}
+
+// What docs/claims.md shows is what the committed results say.
+TEST(Headlines, TheCommittedResultsHaveEveryRatio) {
+  const auto headlines = check_headlines(read_evidence({std::string(WCODEC_SOURCE_DIR) + "/results"}));
+  for (const char* hope : {"2–3×", "than INT8", "than INT4", "gzip", "zstd", "bzip2", "random", "smooth", "constant",
+                           "Huffman", "accuracy"}) {
+    EXPECT_NE(find(headlines, hope).mark, Answer::unmeasured) << hope;
+    EXPECT_FALSE(find(headlines, hope).file.empty()) << hope;
+  }
 }
 
 }  // namespace

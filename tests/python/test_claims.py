@@ -87,3 +87,28 @@ def test_a_claim_against_a_checkpoint(call):
 )
 def test_wrong_usage_is_one_sentence(call, arguments, part):
     assert part in failure(call("claim", *arguments))
+
+
+def table_of(text: str) -> dict[str, list[str]]:
+    """Rows of the table that begins with "| hope", by hope."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:2] == "| "]
+    first = next(i for i, row in enumerate(rows) if row[0] == "hope")
+    return {row[0]: row for row in rows[first + 1 :] if not row[0].startswith("---")}
+
+
+def test_the_headlines_of_the_docs_are_what_the_committed_results_say(call, source_dir: Path):
+    """The command in docs/claims.md gives the table in docs/claims.md.
+
+    GPU and CPU speeds may be measured again, so only their marks are compared.
+    """
+    text = (source_dir / "docs" / "claims.md").read_text()
+    command = next(line for line in text.splitlines() if line.startswith("wcodec claim --headlines --root"))
+    arguments = command.split("#")[0].split()[1:]
+    arguments = [str(source_dir / a) if a.startswith("results/") else a for a in arguments]
+    answer = call(*arguments)
+    assert answer.returncode == 0, answer.stderr
+    said, written = table_of(answer.stdout.replace(f"{source_dir}/", "")), table_of(text)
+    assert list(said) == list(written)
+    for hope, row in said.items():
+        speeds = "results/gpu/" in row[-1] or "results/cpu/" in row[-1]
+        assert row[:2] == written[hope][:2] if speeds else row == written[hope]
