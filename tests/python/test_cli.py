@@ -55,7 +55,21 @@ def test_help_shows_where_to_start(call):
 
 @pytest.mark.parametrize(
     "command",
-    ["plan", "run", "claim", "report", "list", "stats", "encode", "decode", "verify", "info", "extract", "progressive"],
+    [
+        "plan",
+        "run",
+        "claim",
+        "memory",
+        "report",
+        "list",
+        "stats",
+        "encode",
+        "decode",
+        "verify",
+        "info",
+        "extract",
+        "progressive",
+    ],
 )
 def test_every_subcommand_has_an_example(call, command):
     answer = call(command, "--help")
