@@ -26,6 +26,7 @@ void add_run(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_cell(CLI::App& app, Action& action);
 void add_claim(CLI::App& app, Action& action);
+void add_independence(CLI::App& app, Action& action);
 void add_memory(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);

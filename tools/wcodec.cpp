@@ -70,6 +70,7 @@ int parse_and_run(int argc, char** argv) {
   add_cell(app, action);
   add_claim(app, action);
   add_memory(app, action);
+  add_independence(app, action);
   add_report(app, action);
   add_list(app, action);
   add_stats(app, action);

@@ -60,6 +60,7 @@ def test_help_shows_where_to_start(call):
         "run",
         "claim",
         "memory",
+        "independence",
         "report",
         "list",
         "stats",
