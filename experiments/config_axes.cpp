@@ -135,7 +135,7 @@ std::vector<std::string> read_baselines(const yaml::Field& field, const StageNam
 }
 
 std::vector<std::string> read_controls(const yaml::Field& field) {
-  static constexpr sv kKnown[] = {"original", "shuffled", "gaussian"};
+  static constexpr sv kKnown[] = {"original", "shuffled", "shuffled-rows", "gaussian"};
   const std::vector<std::string> given = read_values(field, [](const yaml::Field& item) {
     if (item.node().text == "random-init") item.fail("control 'random-init' is not supported yet: use gaussian");
     return item.choice(kKnown);

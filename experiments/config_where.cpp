@@ -36,7 +36,7 @@ std::string read_glob(const std::string& name, const yaml::Field& field, const S
     return field.choice(known);
   }
   if (name == "control") {
-    static constexpr sv kControls[] = {"original", "shuffled", "gaussian"};
+    static constexpr sv kControls[] = {"original", "shuffled", "shuffled-rows", "gaussian"};
     return field.choice(kControls);
   }
   if (name == "role") {

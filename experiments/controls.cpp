@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <span>
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
@@ -16,7 +17,7 @@ namespace wcodec {
 namespace {
 
 template <class Word>
-void shuffle(std::vector<u8>& words, Philox& random) {
+void shuffle(std::span<u8> words, Philox& random) {
   const auto at = [&](u64 i) { return words.data() + i * sizeof(Word); };
   for (u64 i = words.size() / sizeof(Word); i > 1; --i) {
     const u64 j = random.below64(i);
@@ -28,16 +29,24 @@ void shuffle(std::vector<u8>& words, Philox& random) {
   }
 }
 
-void shuffle_words(QuantizedTensor& tensor, Philox& random) {
-  switch (tensor.format.memory_bytes) {
+void shuffle_words(std::span<u8> words, int bytes, Philox& random) {
+  switch (bytes) {
     case 1:
-      return shuffle<u8>(tensor.words, random);
+      return shuffle<u8>(words, random);
     case 2:
-      return shuffle<u16>(tensor.words, random);
+      return shuffle<u16>(words, random);
     case 4:
-      return shuffle<u32>(tensor.words, random);
+      return shuffle<u32>(words, random);
     default:
-      return shuffle<u64>(tensor.words, random);
+      return shuffle<u64>(words, random);
+  }
+}
+
+void shuffle_rows(QuantizedTensor& tensor, Philox& random) {
+  const int bytes = tensor.format.memory_bytes;
+  const std::size_t row = static_cast<std::size_t>(tensor.cols) * static_cast<std::size_t>(bytes);
+  for (std::size_t at = 0; at < tensor.words.size(); at += row) {
+    shuffle_words(std::span(tensor.words).subspan(at, row), bytes, random);
   }
 }
 
@@ -108,11 +117,13 @@ QuantizedTensor apply_control(const QuantizedTensor& tensor, const std::string& 
   const std::string stream = tensor_hash + control;
   Philox random(seed, hash64(Bytes(reinterpret_cast<const u8*>(stream.data()), stream.size())));
   if (control == "shuffled") {
-    shuffle_words(out, random);
+    shuffle_words(out.words, out.format.memory_bytes, random);
+  } else if (control == "shuffled-rows") {
+    shuffle_rows(out, random);
   } else if (control == "gaussian") {
     place_by_gaussian_rank(out, random);
   } else {
-    static constexpr sv kKnown[] = {"original", "shuffled", "gaussian"};
+    static constexpr sv kKnown[] = {"original", "shuffled", "shuffled-rows", "gaussian"};
     throw Error(ErrorKind::usage, unknown_name("control", control, kKnown));
   }
   return out;

@@ -10,6 +10,8 @@ namespace wcodec {
 
 // "original": unchanged.
 // "shuffled": the same words in random order (Fisher and Yates).
+// "shuffled-rows": the words of each row in random order, so that every row keeps its own histogram: scale and shape by
+//   row survive, columns and neighbours do not.
 // "gaussian": the same words, placed by rank: the weight whose sample of N(0, (row scale · column scale)²) is the k-th
 // smallest gets the
 //   k-th smallest word. Scale by row and column survives, everything else is chance (compare the amplitude-adjusted

@@ -43,8 +43,9 @@ struct Estimate {
   double effect = std::numeric_limits<double>::quiet_NaN();  // weighted mean; NaN without units
   Interval interval;                                         // 95 %; unknown below kMinUnits
   // How sure the conclusion is that the effect lies below −margin, above +margin, or within: 1 minus the confidence of
-  // the widest interval that still lies wholly in one of the three. So p ≤ 0.05 where the 95 % interval concludes, and
-  // a conclusion with p ≤ α is wrong with probability at most α: of the three at most two are wrong, one at each end.
+  // the widest interval that still lies wholly in one of the three. A conclusion with p ≤ α is wrong with probability
+  // at most α: of the three at most two are wrong, one at each end. p ≤ 0.05 where the 95 % interval concludes, unless
+  // a few units have nearly all the weight: intervals end at the outermost resample, p goes on beyond it.
   // Where no resample lies beyond the margin, their tail is taken as normal with the resamples' standard deviation; n
   // equal units, which have no spread, have the 2^(1−n) that kMinUnits speaks of. NaN without margin or interval.
   double p = std::numeric_limits<double>::quiet_NaN();

@@ -76,7 +76,7 @@ const SummaryRow* find(const CellIndex& index, const CellKey& key) {
 
 // One tensor's deltas, candidate − reference; NaN where a control is missing.
 struct Delta {
-  double weight = 0, original = kNan, shuffled = kNan, gaussian = kNan;
+  double weight = 0, original = kNan, shuffled = kNan, shuffled_rows = kNan, gaussian = kNan;
   std::string dtype = {};
 };
 
@@ -89,6 +89,7 @@ class Pairing {
     Delta out;
     out.original = difference(candidate, "original");
     out.shuffled = difference(candidate, "shuffled");
+    out.shuffled_rows = difference(candidate, "shuffled-rows");
     out.gaussian = difference(candidate, "gaussian");
     return out;
   }
@@ -191,6 +192,7 @@ VerdictRow describe(const Comparison& comparison, const Setting& setting, const 
   row.tensors = deltas.size();
   for (const Delta& delta : deltas) row.weights += static_cast<u64>(delta.weight);
   row.shuffled_effect = control_effect(deltas, &Delta::shuffled);
+  row.shuffled_rows_effect = control_effect(deltas, &Delta::shuffled_rows);
   row.gaussian_effect = control_effect(deltas, &Delta::gaussian);
   return row;
 }
@@ -298,6 +300,7 @@ constexpr sv kColumns[] = {"scope",
                            "bytes_p_holm",
                            "bytes_q",
                            "shuffled_effect",
+                           "shuffled_rows_effect",
                            "gaussian_effect",
                            "net",
                            "net_lo",
@@ -364,7 +367,7 @@ std::string verdicts_csv(std::span<const VerdictRow> rows) {
     csv.cell(row.tensors).cell(row.weights);
     csv.cell(row.effect.effect).cell(row.effect.interval.lo).cell(row.effect.interval.hi);
     add_significance(csv, row.effect_sure);
-    csv.cell(row.shuffled_effect).cell(row.gaussian_effect);
+    csv.cell(row.shuffled_effect).cell(row.shuffled_rows_effect).cell(row.gaussian_effect);
     csv.cell(row.net.effect).cell(row.net.interval.lo).cell(row.net.interval.hi);
     add_significance(csv, row.net_sure);
     csv.cell(to_string(row.verdict)).cell(to_string(row.bytes_verdict));

@@ -56,8 +56,8 @@ struct VerdictRow {
   std::string quantizer, tile, modes, transform, coder, device;  // the candidate's; device only if it is the factor
   u64 checkpoints = 0, families = 0, tensors = 0, weights = 0;   // how much stands behind `effect`
   Estimate effect;
-  double shuffled_effect = 0, gaussian_effect = 0;  // NaN without the control
-  Estimate net;                                     // over the tensors that have the shuffled control
+  double shuffled_effect = 0, shuffled_rows_effect = 0, gaussian_effect = 0;  // NaN without the control
+  Estimate net;  // over the tensors that have the shuffled control
   Verdict verdict = Verdict::inconclusive, bytes_verdict = Verdict::inconclusive;
   Verdict alone = Verdict::inconclusive, bytes_alone = Verdict::inconclusive;  // before the correction
   Significance net_sure, effect_sure;

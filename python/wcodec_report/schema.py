@@ -169,6 +169,7 @@ VERDICTS = _columns(
     ("bytes_p_holm", "real", "", "the same corrected for the number of comparisons (Holm)"),
     ("bytes_q", "real", "", "false discovery rate at this p (Benjamini and Hochberg)"),
     ("shuffled_effect", "real", "bit/weight", "the same on the shuffled control"),
+    ("shuffled_rows_effect", "real", "bit/weight", "the same on weights shuffled within their rows"),
     ("gaussian_effect", "real", "bit/weight", "the same on the Gaussian control"),
     ("net", "real", "bit/weight", "effect minus the shuffled control's: what structure is worth"),
     ("net_lo", "real", "bit/weight", "lower end of its 95 % interval"),

@@ -49,14 +49,31 @@ std::vector<u8> sorted(std::vector<u8> bytes) {
   return bytes;
 }
 
+TEST(Controls, ShuffledRowsKeepEachRowsHistogram) {
+  for (const DType dtype : {DType::int8, DType::f32}) {
+    const QuantizedTensor original = gaussian(dtype, 20, 300, 20, 0.5, 0.8);
+    const QuantizedTensor changed = apply_control(original, "shuffled-rows", 1, "hash");
+    const auto row_of = [&](const QuantizedTensor& tensor, i64 row) {
+      const std::size_t bytes = tensor.words.size() / 20;
+      const auto begin = tensor.words.begin() + row * static_cast<std::ptrdiff_t>(bytes);
+      return std::vector<u8>(begin, begin + static_cast<std::ptrdiff_t>(bytes));
+    };
+    for (i64 row = 0; row < 20; ++row) {
+      EXPECT_EQ(sorted(row_of(changed, row)), sorted(row_of(original, row))) << row;
+      EXPECT_NE(row_of(changed, row), row_of(original, row)) << row;
+    }
+  }
+}
+
 TEST(Controls, KeepTheHistogramAndDestroyNeighbours) {
   const QuantizedTensor original = gaussian(DType::int8, 200, 300, 20, 0.5, 0.8);
   EXPECT_NEAR(left_correlation(original), 0.8, 0.03);
-  for (const char* control : {"shuffled", "gaussian"}) {
+  for (const char* control : {"shuffled", "shuffled-rows", "gaussian"}) {
     const QuantizedTensor changed = apply_control(original, control, 1, "hash");
     EXPECT_EQ(sorted(changed.words), sorted(original.words)) << control;
     EXPECT_NE(changed.words, original.words);
-    EXPECT_NEAR(left_correlation(changed), 0.0, 0.02) << control;
+    // A row that is shuffled keeps its mean, which its neighbours share.
+    EXPECT_NEAR(left_correlation(changed), 0.0, sv(control) == "shuffled-rows" ? 0.06 : 0.02) << control;
     EXPECT_EQ(apply_control(original, control, 1, "hash").words, changed.words);
     EXPECT_NE(apply_control(original, control, 2, "hash").words, changed.words);
     EXPECT_NE(apply_control(original, control, 1, "other").words, changed.words);
@@ -84,7 +101,7 @@ TEST(Controls, WorkOnWordsOfEveryWidth) {
     for (u8& byte : tensor.words)
       byte = static_cast<u8>(dtype == DType::int4 ? static_cast<int>(random.below(16)) - 8
                                                   : static_cast<int>(random.below(256)));
-    for (const char* control : {"shuffled", "gaussian"}) {
+    for (const char* control : {"shuffled", "shuffled-rows", "gaussian"}) {
       const QuantizedTensor changed = apply_control(tensor, control, 7, "h");
       std::vector<u64> before, after;
       for (u64 i = 0; i < tensor.weights(); ++i) {

@@ -358,8 +358,8 @@ TEST(Verdicts, FileIsTheSameForEveryOrderOfRows) {
   EXPECT_THAT(table.columns,
               ElementsAre("scope", "checkpoint", "kind", "dtype", "quantizer", "tile", "coder", "modes", "against",
                           "statistic", "tensors", "weights", "effect", "effect_lo", "effect_hi", "bytes_p",
-                          "bytes_p_holm", "bytes_q", "shuffled_effect", "gaussian_effect", "net", "net_lo", "net_hi",
-                          "p", "p_holm", "q", "verdict", "bytes_verdict"));
+                          "bytes_p_holm", "bytes_q", "shuffled_effect", "shuffled_rows_effect", "gaussian_effect",
+                          "net", "net_lo", "net_hi", "p", "p_holm", "q", "verdict", "bytes_verdict"));
   EXPECT_EQ(table.rows[0][table.column("gaussian_effect")], "");
 }
 
