@@ -128,10 +128,10 @@ void check_grid_size(const yaml::Field& axes, const ExperimentConfig& config) {
 
 ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem::path& folder,
                                  const LoadOptions& options) {
-  static constexpr sv kKeys[] = {"experiment", "extends",  "question",   "checkpoints", "tensors",
-                                 "views",      "controls", "axes",       "zip",         "where",
-                                 "baselines",  "measure",  "compare",    "limits",      "baseline_controls",
-                                 "seed",       "threads",  "diagnostics"};
+  static constexpr sv kKeys[] = {"experiment", "extends",  "question",    "checkpoints", "tensors",
+                                 "views",      "controls", "axes",        "zip",         "where",
+                                 "baselines",  "measure",  "compare",     "limits",      "baseline_controls",
+                                 "seed",       "threads",  "diagnostics", "expect"};
   root.check_keys(kKeys);
   const StageNames& names = options.names;
   ExperimentConfig config;
@@ -141,7 +141,9 @@ ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem:
 
   std::map<std::string, std::string> views;
   if (const auto given = root.find("views")) views = read_views(*given);
-  config.checkpoints = read_checkpoints(root.require("checkpoints"), views, PathResolver(folder, options));
+  const PathResolver paths(folder, options);
+  config.checkpoints = read_checkpoints(root.require("checkpoints"), views, paths);
+  if (const auto expect = root.find("expect")) config.expect = paths.resolve(*expect);
   if (const auto tensors = root.find("tensors")) config.tensors = read_tensors(*tensors);
   if (const auto controls = root.find("controls")) config.controls = read_controls(*controls);
 

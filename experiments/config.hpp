@@ -91,6 +91,7 @@ struct ExperimentConfig {
   std::map<std::string, std::string> modes_identities, coder_identities,
       baseline_identities;                              // by spec; see StageNames
   std::map<std::string, std::string> baseline_devices;  // by spec: where it runs
+  std::string expect;  // folder of results that a run has to repeat, an address; empty: none
   LimitConfig limits;
   u64 seed = 1;
   int threads = 0;  // always at least 1 after loading
@@ -137,7 +138,7 @@ ExperimentConfig parse_config(const std::string& text, const std::string& name, 
                               const LoadOptions& options);
 
 // The experiment as JSON that parse_config reads back to the same experiment, in an order of keys of our own and with
-// defaults written out. What cannot change a result is left out: question, threads, limits. Paths as written.
+// defaults written out. What cannot change a result is left out: question, threads, limits, expect. Paths as written.
 std::string canonical_config(const ExperimentConfig& config);
 // Content hash of canonical_config: 32 hex digits. Equal for two files that ask the same.
 std::string config_hash(const ExperimentConfig& config);

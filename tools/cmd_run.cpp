@@ -9,6 +9,7 @@
 #include "experiments/report.hpp"
 #include "experiments/run.hpp"
 #include "tools/command.hpp"
+#include "tools/comparison_output.hpp"
 
 namespace wcodec {
 namespace {
@@ -17,7 +18,7 @@ struct Arguments {
   ExperimentArguments experiment;
   std::string out, engine = "local";
   std::vector<std::string> engine_options;  // KEY=VALUE
-  bool fresh = false, retry_failed = false, no_report = false, json = false, quiet = false;
+  bool fresh = false, retry_failed = false, no_report = false, no_expect = false, json = false, quiet = false;
 };
 
 std::string how_to_go_on(const RunOutcome& outcome, const std::string& folder) {
@@ -98,6 +99,14 @@ int run(const Arguments& arguments) {
       if (report.status == ReportStatus::failed) status = kSomeFailed;
     }
   }
+  std::string compared;
+  if (!outcome.interrupted && !arguments.no_expect && !loaded.config.expect.empty()) {
+    const std::string& expected = loaded.config.expect;
+    const ResultsComparison comparison = compare_results(options.folder, expected);
+    printed["comparison"] = comparison_json(comparison, options.folder, expected);
+    compared = comparison_text(comparison, options.folder, expected);
+    if (!comparison.same()) status = kDifferent;
+  }
   if (arguments.json) {
     print_line(printed.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return status;
@@ -108,6 +117,7 @@ int run(const Arguments& arguments) {
     print_line(fmt::format("{} of {} cells failed; {}/failures.csv says why.", outcome.failed + outcome.timings_failed,
                            outcome.cells, printable(options.folder)));
   }
+  if (!compared.empty()) print_line(compared);
   print_line(fmt::format("Results: {}", printable(printed.value("report", options.folder))));
   return status;
 }
@@ -133,6 +143,8 @@ void add_run(CLI::App& app, Action& action) {
   command->add_flag("--fresh", arguments->fresh, "Forget what earlier runs recorded in the folder");
   command->add_flag("--retry-failed", arguments->retry_failed, "Run cells again that failed in an earlier run");
   command->add_flag("--no-report", arguments->no_report, "Without plots, Parquet files and report.html");
+  command->add_flag("--no-expect", arguments->no_expect,
+                    "Do not compare with the results that the config's `expect` names");
   command->add_flag("--json", arguments->json, "Print the outcome as one JSON object");
   command->add_flag("-q,--quiet", arguments->quiet, "No progress; only what went wrong");
   command->footer(
@@ -141,7 +153,8 @@ void add_run(CLI::App& app, Action& action) {
       "never run twice. A cell that crashes, hangs or runs out of memory is recorded in failures.csv and the sweep "
       "goes\n"
       "on. Progress goes to standard error, the answer to standard output; results/README.md explains every file.\n\n"
-      "Exit status: 0 all fine; 1 some cells failed, results are written; 2 wrong usage, config or input;\n"
+      "Exit status: 0 all fine; 1 some cells failed or a number differs from `expect`, results are written; 2 wrong "
+      "usage, config or input;\n"
       "130 interrupted, what was finished is recorded.\n\n"
       "Examples:\n"
       "  wcodec run configs/quickstart.yaml\n"

@@ -28,6 +28,8 @@ void add_cell(CLI::App& app, Action& action);
 void add_claim(CLI::App& app, Action& action);
 void add_independence(CLI::App& app, Action& action);
 void add_memory(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
+void add_verdicts(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_stats(CLI::App& app, Action& action);

@@ -71,6 +71,8 @@ int parse_and_run(int argc, char** argv) {
   add_claim(app, action);
   add_memory(app, action);
   add_independence(app, action);
+  add_compare(app, action);
+  add_verdicts(app, action);
   add_report(app, action);
   add_list(app, action);
   add_stats(app, action);

@@ -39,6 +39,23 @@ TEST(ConfigFilesOfTheRepository, AllLoadAskAQuestionAndKeepTheirName) {
   }
 }
 
+TEST(ConfigFilesOfTheRepository, StudiesLoadAndAskAQuestion) {
+  std::size_t found = 0;
+  for (const auto& entry : fs::directory_iterator(configs() / "study")) {
+    LoadOptions options = testing::fake_options();
+    options.names = stage_names();
+    options.environment = [](const std::string& name) -> std::optional<std::string> {
+      if (name == "WCODEC_MODEL") return "/models/any";  // huggingface.yaml takes its model from there
+      return std::nullopt;
+    };
+    const ExperimentConfig config = load_config(entry.path(), options);
+    EXPECT_EQ(config.question.back(), '?') << entry.path();
+    EXPECT_TRUE(config.expect.empty() || fs::exists(config.expect + "/summary.csv")) << config.expect;
+    ++found;
+  }
+  EXPECT_GE(found, 7u);
+}
+
 TEST(ConfigFilesOfTheRepository, PathsAreInTheRepositoryOrOptional) {
   for (const std::string& name : all_files()) {
     for (const CheckpointConfig& checkpoint : load(name).checkpoints) {
