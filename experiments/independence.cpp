@@ -231,7 +231,7 @@ std::vector<DependenceRow> dependence_rows(const std::string& checkpoint, std::s
   if (tensors.empty()) return rows;
   for (const bool without_means : {false, true}) {
     const std::size_t first = rows.size();
-    const auto add = [&](const TestedField& field, DependenceRow about) {
+    const auto add = [&](const TestedField& field, const DependenceRow& about) {
       for (std::size_t n = 0; n < kNeighbourhoods; ++n) {
         DependenceRow row = row_of(field.observed, field.null, n);
         row.checkpoint = checkpoint;
