@@ -14,6 +14,8 @@ std::string cell_hash(const Cell& cell, sv dtype, i64 rows, i64 cols) {
                         sv(cell.modes), sv(cell.transform), sv(cell.coder), sv(cell.device), sv(cell.plugins)}) {
     name += fmt::format("\n{} {}", text.size(), text);
   }
+  if (cell.order != "identity") name += fmt::format("\norder {}", cell.order);
+  if (cell.approx != "none") name += fmt::format("\napprox {}", cell.approx);
   return content_hash(sv(name));
 }
 

@@ -24,14 +24,15 @@ struct Cell {
   // How. Canonical specs; `tile` and `modes` empty for baselines.
   std::string control = "original";
   u64 seed = 0;
-  std::string quantizer, tile, modes, transform = "identity", coder;
+  std::string quantizer, order = "identity", approx = "none", tile, modes, transform = "identity", coder;
   Role role = Role::codec;
   std::string device = "cpu";
   std::string plugins;  // identities of the plug-ins the specs use, empty otherwise
 };
 
 // Name of a cell: content hash over tensor content, shape, dtype, canonical specs, control and seed, kCellVersion and
-// plug-in identities. Never source text, file times, paths or names.
+// plug-in identities. `order` and `approx` count where they are not the default, so that cells older than they are keep
+// their names. Never source text, file times, paths or names.
 std::string cell_hash(const Cell& cell, sv dtype, i64 rows, i64 cols);
 
 // What a byte cell reports. Names and units: results/README.md.

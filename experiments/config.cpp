@@ -70,6 +70,8 @@ std::string read_reference(const yaml::Field& against, Axis axis, const StageNam
     reference = read_modes(against, names);
   } else {
     const auto& canonical = axis == Axis::quantizer   ? names.quantizer
+                            : axis == Axis::order     ? names.order
+                            : axis == Axis::approx    ? names.approx
                             : axis == Axis::tile      ? names.tile
                             : axis == Axis::transform ? names.transform
                                                       : names.coder;
@@ -147,6 +149,8 @@ ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem:
   if (const auto tensors = root.find("tensors")) config.tensors = read_tensors(*tensors);
   if (const auto controls = root.find("controls")) config.controls = read_controls(*controls);
 
+  config.axes[static_cast<std::size_t>(Axis::order)] = {"identity"};
+  config.axes[static_cast<std::size_t>(Axis::approx)] = {"none"};
   config.axes[static_cast<std::size_t>(Axis::transform)] = {"identity"};
   // What axes.device does not say.
   config.axes[static_cast<std::size_t>(Axis::device)] = {"cpu"};

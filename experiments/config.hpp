@@ -16,9 +16,10 @@
 namespace wcodec {
 
 // Stage axes in the order in which a grid is expanded and reported.
-enum class Axis : u8 { quantizer, tile, modes, transform, coder, device };
-inline constexpr std::size_t kAxes = 6;
-inline constexpr std::array<sv, kAxes> kAxisNames = {"quantizer", "tile", "modes", "transform", "coder", "device"};
+enum class Axis : u8 { quantizer, order, approx, tile, modes, transform, coder, device };
+inline constexpr std::size_t kAxes = 8;
+inline constexpr std::array<sv, kAxes> kAxisNames = {"quantizer", "order",     "approx", "tile",
+                                                     "modes",     "transform", "coder",  "device"};
 
 struct CheckpointConfig {
   std::string name;     // [A-Za-z0-9._-], unique, not "all"
@@ -40,9 +41,9 @@ struct TensorFilter {
 
 // What `where` and `measure.timing.only` can look at: fields of a cell and of its tensor. `coder` is that of a codec
 // cell, `baseline` that of a baseline's.
-inline constexpr std::array<sv, 14> kConditionFields = {"checkpoint", "family",    "tensor",   "kind",      "dtype",
-                                                        "control",    "role",      "baseline", "quantizer", "tile",
-                                                        "modes",      "transform", "coder",    "device"};
+inline constexpr std::array<sv, 16> kConditionFields = {
+    "checkpoint", "family", "tensor", "kind", "dtype", "control",   "role",  "baseline",
+    "quantizer",  "order",  "approx", "tile", "modes", "transform", "coder", "device"};
 
 // One field and the globs of which one has to match. Globs are matched against canonical specs; "int4:*" also matches
 // plain "int4". A glob without * and ? is a spec or mode set like any other ("left+none") and made canonical.
@@ -108,7 +109,7 @@ std::string describe_grid(const ExperimentConfig& config);
 // Canonical spellings of stages; each throws Error{usage} on what it does not know. Functions, so that the schema is
 // tested apart from the stages.
 struct StageNames {
-  std::function<std::string(sv)> quantizer, tile, transform, coder, baseline;
+  std::function<std::string(sv)> quantizer, order, approx, tile, transform, coder, baseline;
   // What decides the bytes of a canonical spec beyond the spec itself: a library's version, a plug-in's file. May be
   // absent.
   std::function<std::string(const std::string&)> modes_identity, coder_identity, baseline_identity;

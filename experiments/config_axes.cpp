@@ -38,9 +38,10 @@ void require_none(const yaml::Field& field, const std::vector<std::string>& mode
   }
 }
 
-void require_identity(const yaml::Field& field, const std::vector<std::string>& transforms) {
-  if (std::find(transforms.begin(), transforms.end(), "identity") == transforms.end())
-    field.fail("transforms need 'identity' beside them for comparison: add it to the list");
+void require_reference(const yaml::Field& field, const std::vector<std::string>& values, const char* what,
+                       const char* reference) {
+  if (std::find(values.begin(), values.end(), reference) == values.end())
+    field.fail(fmt::format("{} need '{}' beside them for comparison: add it to the list", what, reference));
 }
 
 u64 saturating_product(u64 a, u64 b) noexcept {
@@ -162,13 +163,19 @@ void read_axes(const yaml::Field& field, const StageNames& names, ExperimentConf
     }
   };
   read(Axis::quantizer, [&](const yaml::Field& item) { return read_spec(item, names.quantizer); });
+  read(Axis::order, [&](const yaml::Field& item) { return read_spec(item, names.order); });
+  read(Axis::approx, [&](const yaml::Field& item) { return read_spec(item, names.approx); });
   read(Axis::tile, [&](const yaml::Field& item) { return read_spec(item, names.tile); });
   read(Axis::modes, [&](const yaml::Field& item) { return read_modes(item, names); });
   read(Axis::transform, [&](const yaml::Field& item) { return read_spec(item, names.transform); });
   read(Axis::coder, [&](const yaml::Field& item) { return read_spec(item, names.coder); });
   read(Axis::device, read_device);
   require_none(field.require("modes"), config.axis(Axis::modes));
-  if (const auto transform = field.find("transform")) require_identity(*transform, config.axis(Axis::transform));
+  if (const auto transform = field.find("transform"))
+    require_reference(*transform, config.axis(Axis::transform), "transforms", "identity");
+  if (const auto order = field.find("order")) require_reference(*order, config.axis(Axis::order), "orders", "identity");
+  if (const auto approx = field.find("approx"))
+    require_reference(*approx, config.axis(Axis::approx), "approximations", "none");
 }
 
 void read_zip(const yaml::Field& field, ExperimentConfig& config) {

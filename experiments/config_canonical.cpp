@@ -35,9 +35,12 @@ json to_json(const CheckpointConfig& checkpoint) {
   return out;
 }
 
+// Axes that came later stay out where they are as they always were: a config asks what it asked before.
 json axes_json(const ExperimentConfig& config) {
   json out;
   for (std::size_t i = 0; i < kAxes; ++i) out[std::string(kAxisNames[i])] = config.axes[i];
+  if (config.axis(Axis::order) == std::vector<std::string>{"identity"}) out.erase("order");
+  if (config.axis(Axis::approx) == std::vector<std::string>{"none"}) out.erase("approx");
   json& modes = out["modes"] = json::array();
   for (const std::string& set : config.axis(Axis::modes)) modes.push_back(mode_list(set));
   return out;

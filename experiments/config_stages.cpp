@@ -1,6 +1,8 @@
 #include "codec/stages.hpp"
 #include "entropy/registry.hpp"
+#include "experiments/approximations.hpp"
 #include "experiments/config.hpp"
+#include "experiments/orders.hpp"
 #include "experiments/stage_registries.hpp"
 #include "predictors/registry.hpp"
 
@@ -21,6 +23,8 @@ std::string modes_identity(const std::string& modes) {
 StageNames stage_names() {
   StageNames names;
   names.quantizer = canonical_quantizer;
+  names.order = canonical_order;
+  names.approx = canonical_approx;
   names.tile = canonical_tile;
   names.transform = canonical_transform;
   names.coder = canonical_coder;

@@ -25,6 +25,8 @@ std::string read_glob(const std::string& name, const yaml::Field& field, const S
   const std::string text = field.text();
   if (text.find_first_of("*?") != std::string::npos) return text;
   if (name == "quantizer") return read_spec(field, names.quantizer);
+  if (name == "order") return read_spec(field, names.order);
+  if (name == "approx") return read_spec(field, names.approx);
   if (name == "tile") return read_spec(field, names.tile);
   if (name == "transform") return read_spec(field, names.transform);
   if (name == "coder") return read_spec(field, names.coder);
@@ -77,7 +79,7 @@ std::vector<WhereRule> read_where(const yaml::Field& field, const StageNames& na
     item.check_keys(kKeys);
     WhereRule rule{read_conditions(item.require("if"), names, config),
                    read_conditions(item.require("drop"), names, config)};
-    for (const sv name : {"tile", "modes", "transform", "coder", "device"}) {
+    for (const sv name : {"order", "approx", "tile", "modes", "transform", "coder", "device"}) {
       if (mentions(rule, "baseline") && mentions(rule, name)) {
         item.fail(fmt::format("drops nothing: a baseline has no {}", name));
       }

@@ -8,12 +8,14 @@
 #include <cmath>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "codec/stages.hpp"
 #include "codec/tensor_codec.hpp"
 #include "core/error.hpp"
 #include "entropy/lane_kernels.hpp"
+#include "experiments/arranged_record.hpp"
 
 namespace wcodec {
 namespace {
@@ -30,18 +32,25 @@ class CodecSubject : public TimingSubject {
         modes_(parse_mode_set(split_modes(cell.modes))),
         transforms_(parse_transform_set(cell.transform)),
         coder_(parse_coder(cell.coder)) {
+    if (cell.order != "identity" || cell.approx != "none") front_ = parse_front(cell.order, cell.approx);
     encoded_ = encode_once();
-    if (decode_tensor(encoded_.bytes).words != tensor_.words)
+    if (decode_once().words != tensor_.words)
       throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
   }
   void encode() override { encoded_ = encode_once(); }
-  void decode() override { decoded_ = decode_tensor(encoded_.bytes); }
+  void decode() override { decoded_ = decode_once(); }
   u64 symbol_bytes() const override { return tensor_.symbol_bytes(); }
   u64 coded_bytes() const override { return encoded_.bytes.size(); }
 
  protected:
-  EncodedTensor encode_once() const { return encode_tensor(tensor_, shape_, modes_, coder_, transforms_); }
-  const EncodedTensor& encoded() const { return encoded_; }
+  EncodedTensor encode_once() const {
+    if (!front_) return encode_tensor(tensor_, shape_, modes_, coder_, transforms_);
+    const FrontedTensor fronted = apply_front(tensor_, *front_);
+    return join_front(fronted, encode_tensor(fronted.tensor, shape_, modes_, coder_, transforms_));
+  }
+  QuantizedTensor decode_once() const {
+    return front_ ? decode_fronted(encoded_.bytes, tensor_.weights()) : decode_tensor(encoded_.bytes);
+  }
 
  private:
   QuantizedTensor tensor_, decoded_;
@@ -49,6 +58,7 @@ class CodecSubject : public TimingSubject {
   std::vector<PredictorChoice> modes_;
   TransformSet transforms_;
   CoderChoice coder_;
+  std::optional<Front> front_;
   EncodedTensor encoded_;
 };
 
@@ -86,7 +96,7 @@ class AllCoresSubject final : public CodecSubject {
  public:
   AllCoresSubject(QuantizedTensor tensor, const Cell& cell) : CodecSubject(std::move(tensor), cell) {
     const auto start = Clock::now();
-    decode_tensor(encoded().bytes);
+    decode_once();
     // Long enough that starting and joining threads does not count.
     rounds_ = static_cast<int>(std::clamp(std::ceil(kLongEnough / std::max(1e-6, seconds_since(start))), 1.0, 1000.0));
   }
@@ -95,7 +105,7 @@ class AllCoresSubject final : public CodecSubject {
     encode_seconds_ = together(1, [&] { encode_once(); });
   }
   void decode() override {
-    decode_seconds_ = together(rounds_, [&] { decode_tensor(encoded().bytes); });
+    decode_seconds_ = together(rounds_, [&] { decode_once(); });
   }
   DeviceTime device_time() const override { return {encode_seconds_, decode_seconds_, kNotTimed, kNotTimed, false}; }
   int threads() const override { return cores_; }

@@ -30,7 +30,7 @@ std::string file_of(const Evidence& evidence, const ClaimRow& wanted) {
   for (const Evidence::Summary& summary : evidence.summaries) {
     for (const SummaryRow& row : summary.rows) {
       if (row.control == "original" && row.checkpoint == wanted.checkpoint && row.quantizer == wanted.quantizer &&
-          row.coder == wanted.coder && row.tile == wanted.tile && row.modes_and_transform() == wanted.modes) {
+          row.coder == wanted.coder && row.tile == wanted.tile && row.modes_and_further() == wanted.modes) {
         return summary.file;
       }
     }

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "entropy/log2_cost.hpp"
+#include "experiments/arranged_record.hpp"
 #include "experiments/cell_device.hpp"
 #include "experiments/controls.hpp"
 #include "experiments/cpu_timing.hpp"
@@ -74,6 +75,29 @@ std::vector<u8> baseline_input(const QuantizedTensor& tensor, PreparedBaseline& 
   return pack_symbols(symbols, tensor.format.bits, packing);
 }
 
+// What codec cells of one order and one approximation share. By default the tensor itself.
+class Fronted {
+ public:
+  Fronted(const QuantizedTensor& tensor, const std::string& order, const std::string& approx) : original_(tensor) {
+    if (order == "identity" && approx == "none") return;
+    fronted_.emplace(apply_front(tensor, parse_front(order, approx)));
+  }
+  bool is_default() const noexcept { return !fronted_; }
+  // What the tensor codec gets.
+  const QuantizedTensor& tensor() const noexcept { return fronted_ ? fronted_->tensor : original_; }
+  // The bytes of a cell from those of the tensor codec.
+  EncodedTensor finish(EncodedTensor record) const {
+    return fronted_ ? join_front(*fronted_, record) : std::move(record);
+  }
+  QuantizedTensor decode(Bytes bytes) const {
+    return fronted_ ? decode_fronted(bytes, original_.weights()) : decode_tensor(bytes, original_.weights());
+  }
+
+ private:
+  const QuantizedTensor& original_;
+  std::optional<FrontedTensor> fronted_;
+};
+
 // One control of one quantized tensor, and what its cells share.
 class ControlledTensor {
  public:
@@ -94,8 +118,7 @@ class ControlledTensor {
   }
 
   const std::vector<SymbolPlane>& planes() const noexcept { return planes_; }
-  i64 rows() const noexcept { return tensor_.rows; }
-  i64 cols() const noexcept { return tensor_.cols; }
+  const QuantizedTensor& tensor() const noexcept { return tensor_; }
 
   CellResult measure_baseline(const Cell& cell) const {
     PreparedBaseline baseline = available_baseline(cell.coder);
@@ -116,24 +139,26 @@ class ControlledTensor {
     return result;
   }
 
-  CellResult measure_codec(const Cell& cell, TileShape shape, std::span<const PredictorChoice> modes,
-                           std::span<const ModeChoice> choices, const TransformSet& transforms,
-                           std::span<const TransformedPlane> transformed) const {
-    const EncodedTensor encoded =
-        encode_record(tensor_, planes_, shape, modes, choices, parse_coder(cell.coder), transforms, transformed);
-    const QuantizedTensor back = decode_tensor(encoded.bytes, tensor_.weights());
+  // `planes` are those of what `front` hands to the tensor codec.
+  CellResult measure_codec(const Cell& cell, const Fronted& front, std::span<const SymbolPlane> planes, TileShape shape,
+                           std::span<const PredictorChoice> modes, std::span<const ModeChoice> choices,
+                           const TransformSet& transforms, std::span<const TransformedPlane> transformed) const {
+    EncodedTensor record =
+        encode_record(front.tensor(), planes, shape, modes, choices, parse_coder(cell.coder), transforms, transformed);
+    if (const CellDevice device = parse_cell_device(cell.device); device.is_gpu()) {
+      if (decode_words_on_gpu(record.bytes, device.gpu) != front.tensor().words)
+        throw Error(ErrorKind::internal, "what the GPU decodes differs from the original");
+    }
+    const EncodedTensor encoded = front.finish(std::move(record));
+    const QuantizedTensor back = front.decode(encoded.bytes);
     if (back.words != tensor_.words || back.scales != tensor_.scales || !(back.format == tensor_.format)) {
       throw Error(ErrorKind::internal, "the decoded tensor differs from the original");
-    }
-    if (const CellDevice device = parse_cell_device(cell.device); device.is_gpu()) {
-      if (decode_words_on_gpu(encoded.bytes, device.gpu) != tensor_.words)
-        throw Error(ErrorKind::internal, "what the GPU decodes differs from the original");
     }
     CellResult result = start(cell);
     result.ledger = encoded.ledger;
     result.coded_bytes = encoded.bytes.size();
     double residual_bits = 0, choice_bits = 0;
-    for (std::size_t p = 0; p < planes_.size(); ++p) {
+    for (std::size_t p = 0; p < planes.size(); ++p) {
       if (transformed.empty()) {
         residual_bits += entropy_bits(choices[p].residual_counts);
       } else {
@@ -146,7 +171,7 @@ class ControlledTensor {
       std::vector<u64> tiles;
       for (std::size_t m = 0; m < modes.size(); ++m) {
         tiles.push_back(choices[p].tiles_with(m));
-        result.modes.push_back({std::string(planes_[p].info.name), to_string(modes[m]), tiles.back()});
+        result.modes.push_back({std::string(planes[p].info.name), to_string(modes[m]), tiles.back()});
       }
       choice_bits += entropy_bits(tiles);
     }
@@ -181,22 +206,16 @@ void attempt(std::size_t index, const MeasureCallbacks& callbacks, Body&& body) 
   }
 }
 
-void measure_control(const ControlledTensor& tensor, std::span<const Cell> cells,
-                     const std::vector<std::size_t>& chosen, const std::string& diagnostic_tile,
-                     Diagnostics* diagnostics, const MeasureCallbacks& callbacks) {
+// Codec cells of one order and one approximation.
+void measure_fronted(const ControlledTensor& controlled, const Fronted& front, std::span<const SymbolPlane> planes,
+                     std::span<const Cell> cells, const std::vector<std::size_t>& chosen,
+                     const std::string& diagnostic_tile, Diagnostics* diagnostics, const MeasureCallbacks& callbacks) {
   std::map<std::string, std::map<std::string, std::vector<std::size_t>>> by_tile;  // tile → modes → cells
-  for (const std::size_t index : chosen) {
-    if (cells[index].role == Role::baseline) {
-      attempt(index, callbacks, [&] { return tensor.measure_baseline(cells[index]); });
-    } else {
-      by_tile[cells[index].tile][cells[index].modes].push_back(index);
-    }
-  }
+  for (const std::size_t index : chosen) by_tile[cells[index].tile][cells[index].modes].push_back(index);
   for (const auto& [tile, by_modes] : by_tile) {
-    const TileShape shape = parse_tile(tile);
+    const TileGrid grid{front.tensor().rows, front.tensor().cols, parse_tile(tile)};
     std::vector<PlanePredictions> predictions;
-    for (const SymbolPlane& plane : tensor.planes())
-      predictions.emplace_back(plane, TileGrid{tensor.rows(), tensor.cols(), shape});
+    for (const SymbolPlane& plane : planes) predictions.emplace_back(plane, grid);
     std::vector<std::string> met;  // predictors, for the histograms
     for (const auto& [modes_name, indices] : by_modes) {
       const std::vector<std::string> names = split_modes(modes_name);
@@ -216,10 +235,10 @@ void measure_control(const ControlledTensor& tensor, std::span<const Cell> cells
           }
           const TransformSet set = parse_transform_set(cells[index].transform);
           if (cells[index].transform != transform) {
-            transformed = transform_planes(tensor.planes(), choices, {tensor.rows(), tensor.cols(), shape}, set);
+            transformed = transform_planes(planes, choices, grid, set);
             transform = cells[index].transform;
           }
-          return tensor.measure_codec(cells[index], shape, modes, choices, set, transformed);
+          return controlled.measure_codec(cells[index], front, planes, grid.shape, modes, choices, set, transformed);
         });
       }
     }
@@ -227,7 +246,30 @@ void measure_control(const ControlledTensor& tensor, std::span<const Cell> cells
       for (PlanePredictions& plane : predictions) add_histograms(plane, parse_mode_set(met), *diagnostics);
     }
   }
-  if (diagnostics != nullptr) add_correlations(tensor.planes().front(), tensor.rows(), tensor.cols(), *diagnostics);
+}
+
+void measure_control(const ControlledTensor& controlled, std::span<const Cell> cells,
+                     const std::vector<std::size_t>& chosen, const std::string& diagnostic_tile,
+                     Diagnostics* diagnostics, const MeasureCallbacks& callbacks) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> by_front;  // order, approximation → cells
+  for (const std::size_t index : chosen) {
+    if (cells[index].role == Role::baseline) {
+      attempt(index, callbacks, [&] { return controlled.measure_baseline(cells[index]); });
+    } else {
+      by_front[{cells[index].order, cells[index].approx}].push_back(index);
+    }
+  }
+  for (const auto& [names, indices] : by_front) {
+    const Fronted front(controlled.tensor(), names.first, names.second);
+    if (front.is_default()) {
+      measure_fronted(controlled, front, controlled.planes(), cells, indices, diagnostic_tile, diagnostics, callbacks);
+    } else {
+      // Diagnostics are of the weights as they are.
+      measure_fronted(controlled, front, split_planes(front.tensor()), cells, indices, {}, nullptr, callbacks);
+    }
+  }
+  const QuantizedTensor& tensor = controlled.tensor();
+  if (diagnostics != nullptr) add_correlations(controlled.planes().front(), tensor.rows, tensor.cols, *diagnostics);
 }
 
 }  // namespace
@@ -290,6 +332,11 @@ std::unique_ptr<TimingSubject> make_timing_subject(const Checkpoint& checkpoint,
     return make_baseline_subject(baseline, input, quantized.symbol_bytes(), quantized.scales.size());
   }
   if (!device.is_gpu()) return make_codec_subject(std::move(quantized), cell, device);
+  if (cell.order != "identity" || cell.approx != "none") {
+    throw Error(ErrorKind::unsupported,
+                "an order or approximation is undone on the CPU alone; time it on cpu, or leave it out by "
+                "measure.timing.only");
+  }
   const auto tensor_to_encode = std::make_shared<const QuantizedTensor>(std::move(quantized));
   const auto encode = [tensor_to_encode, shape = parse_tile(cell.tile), modes = parse_mode_set(split_modes(cell.modes)),
                        coder = parse_coder(cell.coder), transforms = parse_transform_set(cell.transform)] {

@@ -49,6 +49,7 @@ std::map<Key, Measured> measured_models(std::span<const SummaryRow> rows, const 
   std::set<std::tuple<Key, std::string, std::string>> met;
   for (const SummaryRow& row : rows) {
     if (row.control != "original" || row.role != "codec" || row.transform != "identity") continue;
+    if (row.order != "identity" || row.approx != "none") continue;  // no file can have them
     if (row.coder != options.coder || row.modes != options.modes || row.weights == 0) continue;
     if (!options.checkpoint.empty() && !glob_match(options.checkpoint, row.checkpoint)) continue;
     const bool lossless = row.quantizer == "lossless";

@@ -108,12 +108,15 @@ class Expansion {
     const auto& quantizers = config_.axis(Axis::quantizer);
     for (u32 q = 0; q < quantizers.size(); ++q) {
       const bool applicable = applies(quantizers[q], tensor.info.dtype);
+      const bool approximable = applicable && can_approximate(quantizers[q], tensor.info.dtype);
       const auto [first, last] = std::equal_range(
           combinations_.begin(), combinations_.end(), std::array<u32, kAxes>{q},
           [](const auto& a, const auto& b) { return a[0] < b[0]; });  // quantizer is the outermost axis
       for (const std::string& control : config_.controls) {
         for (auto combination = first; combination != last; ++combination) {
-          add_row(codec_cell(*combination, control), applicable);
+          Cell cell = codec_cell(*combination, control);
+          const bool is_possible = cell.approx == "none" ? applicable : approximable;
+          add_row(std::move(cell), is_possible);
         }
       }
       for (const std::string& control : config_.baseline_controls) {
@@ -145,6 +148,8 @@ class Expansion {
     const auto value = [&](Axis axis) { return config_.axis(axis)[combination[static_cast<std::size_t>(axis)]]; };
     Cell cell = common(control);
     cell.quantizer = value(Axis::quantizer);
+    cell.order = value(Axis::order);
+    cell.approx = value(Axis::approx);
     cell.tile = value(Axis::tile);
     cell.modes = value(Axis::modes);
     cell.transform = value(Axis::transform);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/spec.hpp"
+#include "experiments/approximations.hpp"
 #include "quantizers/registry.hpp"
 
 namespace wcodec {
@@ -22,6 +23,8 @@ std::optional<sv> field_of(const CellContext& context, sv name) {
   if (name == "control") return cell.control;
   if (name == "role") return is_codec ? "codec" : "baseline";
   if (name == "quantizer") return cell.quantizer;
+  if (name == "order") return of_codec(cell.order);
+  if (name == "approx") return of_codec(cell.approx);
   if (name == "tile") return of_codec(cell.tile);
   if (name == "modes") return of_codec(cell.modes);
   if (name == "transform") return of_codec(cell.transform);
@@ -72,6 +75,10 @@ std::vector<std::array<u32, kAxes>> axis_combinations(const ExperimentConfig& co
 
 bool applies(const std::string& quantizer, DType dtype) {
   return !parse_quantizer(quantizer).row->numeric || is_quantizable(dtype);
+}
+
+bool can_approximate(const std::string& quantizer, DType dtype) {
+  return parse_quantizer(quantizer).row->numeric || can_approximate(word_format(info(dtype)));
 }
 
 }  // namespace wcodec

@@ -19,5 +19,7 @@ bool meets(const std::vector<Condition>& conditions, const CellContext& context)
 
 // A numeric quantizer makes sense for floating-point weights only; `lossless` takes any.
 bool applies(const std::string& quantizer, DType dtype);
+// An approximation takes words of at most 8 bits: what a numeric quantizer makes, or such a dtype as it is.
+bool can_approximate(const std::string& quantizer, DType dtype);
 
 }  // namespace wcodec

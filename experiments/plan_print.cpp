@@ -106,6 +106,8 @@ void write_cells_jsonl(std::FILE* out, const Plan& plan, const ExperimentConfig&
                               {"control", cell.control},
                               {"seed", cell.seed},
                               {"quantizer", cell.quantizer},
+                              {"order", cell.order},
+                              {"approx", cell.approx},
                               {"tile", cell.tile},
                               {"modes", cell.modes},
                               {"transform", cell.transform},

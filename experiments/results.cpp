@@ -39,6 +39,13 @@ bool noisy(const Speed& speed) noexcept { return speed.q3 - speed.q1 > 0.1 * spe
 
 }  // namespace
 
+std::string front_stages(sv order, sv approx, sv before) {
+  std::string text;
+  if (order != "identity") text += fmt::format("{}order={}", before, order);
+  if (approx != "none") text += fmt::format("{}approx={}", before, approx);
+  return text;
+}
+
 CellLabel label_cell(sv checkpoint, sv family, const TensorInfo& tensor, const Cell& cell) {
   CellLabel label;
   label.cell = cell.hash;
@@ -52,6 +59,8 @@ CellLabel label_cell(sv checkpoint, sv family, const TensorInfo& tensor, const C
   label.control = cell.control;
   label.device = cell.device;
   label.quantizer = cell.quantizer;
+  label.order = cell.order;
+  label.approx = cell.approx;
   label.tile = cell.tile;
   label.modes = cell.modes;
   label.transform = cell.transform;

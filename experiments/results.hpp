@@ -15,23 +15,27 @@
 
 namespace wcodec {
 
+// What stands before the codec where it is not the default, with `before` in front: " order=transpose approx=mean".
+std::string front_stages(sv order, sv approx, sv before = " ");
+
 // Who a row is about: the plan's side of it. Text from checkpoints has been through `plain_text`.
 struct CellLabel {
   std::string cell;  // hash
   std::string checkpoint, family, tensor, kind, dtype;
   i64 rows = 0, cols = 0;
   std::string control = "original", device = "cpu";
-  std::string quantizer, tile, modes, transform = "identity", coder;
+  std::string quantizer, order = "identity", approx = "none", tile, modes, transform = "identity", coder;
   std::string role = "codec";  // or "baseline"
 
-  // For files without a column for the transform: "none;transform=dct8", plain modes under the identity.
-  std::string modes_and_transform() const {
-    return transform == "identity" ? modes : modes + ";transform=" + transform;
+  // For files without columns for them: "none;order=transpose;transform=dct8", plain modes where all are the default.
+  std::string modes_and_further() const {
+    return modes + front_stages(order, approx, ";") + (transform == "identity" ? "" : ";transform=" + transform);
   }
 
   // Order of the rows in every file; the last three only break ties.
   auto sort_key() const noexcept {
-    return std::tie(checkpoint, tensor, control, quantizer, role, tile, modes, coder, transform, device, cell);
+    return std::tie(checkpoint, tensor, control, quantizer, role, tile, modes, coder, order, approx, transform, device,
+                    cell);
   }
 };
 

@@ -21,6 +21,9 @@ constexpr sv kSummaryColumns[] = {
     "param_bytes",    "context_bytes", "state_bytes",   "index_bytes",  "scale_bytes", "header_bytes",
     "padding_bytes",  "crc_bytes",     "bpw",           "bpw_symbols",  "h0_bpw",      "residual_h0_bpw",
     "best_bpw",       "gm_bpw",        "ratio",         "ratio_symbols"};
+// Behind the others, each in files of experiments that vary it alone: an older file stays readable, and a new one of an
+// old experiment is the same to the byte.
+constexpr sv kOrderColumn = "order", kApproxColumn = "approx";
 constexpr std::size_t kFirstAccount = 20;
 static_assert(kSummaryColumns[kFirstAccount] == kLedgerColumns.front());
 static_assert(kSummaryColumns[kFirstAccount + kLedgerEntries - 1] == kLedgerColumns.back());
@@ -75,7 +78,18 @@ u64 original_scale_bytes(const SummaryRow& row, double ratio_symbols) {
   return row.original_bytes - static_cast<u64>(symbols);
 }
 
-SummaryRow parse_row(const std::vector<std::string>& cells) {
+struct FurtherColumns {
+  bool order, approx;
+};
+
+std::vector<sv> summary_columns(const FurtherColumns& further) {
+  std::vector<sv> columns(std::begin(kSummaryColumns), std::end(kSummaryColumns));
+  if (further.order) columns.push_back(kOrderColumn);
+  if (further.approx) columns.push_back(kApproxColumn);
+  return columns;
+}
+
+SummaryRow parse_row(const std::vector<std::string>& cells, const FurtherColumns& further) {
   SummaryRow row;
   CellResult result;
   std::size_t at = 0;
@@ -99,15 +113,21 @@ SummaryRow parse_row(const std::vector<std::string>& cells) {
     *field = csv_real(text());
   }
   ++at;  // ratio follows too
+  const double ratio_symbols = csv_real(text());
+  if (further.order) label.order = text();
+  if (further.approx) label.approx = text();
   row = summarize(std::move(label), result);
-  row.original_scale_bytes = original_scale_bytes(row, csv_real(text()));
+  row.original_scale_bytes = original_scale_bytes(row, ratio_symbols);
   return row;
 }
 
 }  // namespace
 
 std::string summary_csv(std::span<const SummaryRow> rows) {
-  CsvWriter csv(kSummaryColumns);
+  const FurtherColumns further{
+      std::any_of(rows.begin(), rows.end(), [](const SummaryRow& row) { return row.order != "identity"; }),
+      std::any_of(rows.begin(), rows.end(), [](const SummaryRow& row) { return row.approx != "none"; })};
+  CsvWriter csv(summary_columns(further));
   for (const SummaryRow* row : sorted(rows)) {
     csv.cell(row->cell).cell(row->checkpoint).cell(row->family).cell(row->tensor).cell(row->kind).cell(row->dtype);
     csv.cell(row->rows).cell(row->cols).cell(row->control).cell(row->device).cell(row->quantizer).cell(row->tile);
@@ -116,6 +136,8 @@ std::string summary_csv(std::span<const SummaryRow> rows) {
     for (const u64 account : row->ledger.bytes) csv.cell(account);
     csv.cell(row->bpw()).cell(row->bpw_symbols()).cell(row->h0_bpw).cell(row->residual_h0_bpw);
     csv.cell(row->best_bpw).cell(row->gm_bpw).cell(row->ratio()).cell(row->ratio_symbols());
+    if (further.order) csv.cell(row->order);
+    if (further.approx) csv.cell(row->approx);
     csv.end_row();
   }
   return csv.text();
@@ -128,7 +150,7 @@ std::string modes_csv(std::span<const SummaryRow> rows) {
     std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.plane < b.plane; });
     for (const CellResult::ModeCount& count : counts) {
       csv.cell(row->checkpoint).cell(row->tensor).cell(row->kind).cell(row->control).cell(row->quantizer);
-      csv.cell(row->tile).cell(row->modes_and_transform()).cell(row->coder).cell(count.plane).cell(count.mode);
+      csv.cell(row->tile).cell(row->modes_and_further()).cell(row->coder).cell(count.plane).cell(count.mode);
       csv.cell(count.tiles);
       csv.end_row();
     }
@@ -140,7 +162,7 @@ std::string timings_csv(std::span<const TimingRow> rows) {
   CsvWriter csv(kTimingColumns);
   for (const TimingRow* row : sorted(rows)) {
     csv.cell(row->cell).cell(row->checkpoint).cell(row->family).cell(row->tensor).cell(row->kind);
-    csv.cell(row->quantizer).cell(row->tile).cell(row->modes_and_transform()).cell(row->coder).cell(row->role);
+    csv.cell(row->quantizer).cell(row->tile).cell(row->modes_and_further()).cell(row->coder).cell(row->role);
     csv.cell(row->device);
     csv.cell(row->weights).cell(row->symbol_bytes).cell(row->coded_bytes).cell(row->threads).cell(row->repeats);
     for (const Speed& speed : {row->encode, row->decode}) csv.cell(speed.median).cell(speed.q1).cell(speed.q3);
@@ -189,7 +211,7 @@ std::string failures_csv(std::span<const FailureRow> rows) {
   CsvWriter csv(kFailureColumns);
   for (const FailureRow* row : sorted(rows)) {
     csv.cell(row->cell).cell(row->checkpoint).cell(row->tensor).cell(row->control).cell(row->quantizer);
-    csv.cell(row->tile).cell(row->modes_and_transform()).cell(row->coder).cell(row->status);
+    csv.cell(row->tile).cell(row->modes_and_further()).cell(row->coder).cell(row->status);
     csv.cell(sv(plain_text(row->reason)));
     csv.end_row();
   }
@@ -198,14 +220,19 @@ std::string failures_csv(std::span<const FailureRow> rows) {
 
 std::vector<SummaryRow> parse_summary_csv(sv text) {
   const CsvTable table = parse_csv(text);
-  if (!std::equal(table.columns.begin(), table.columns.end(), std::begin(kSummaryColumns), std::end(kSummaryColumns))) {
+  const auto has = [&](sv column) {
+    return std::find(table.columns.begin(), table.columns.end(), column) != table.columns.end();
+  };
+  const FurtherColumns further{has(kOrderColumn), has(kApproxColumn)};
+  const std::vector<sv> expected = summary_columns(further);
+  if (!std::equal(table.columns.begin(), table.columns.end(), expected.begin(), expected.end())) {
     throw Error(ErrorKind::corrupt, "summary.csv: its columns are not those that this version writes");
   }
   std::vector<SummaryRow> rows;
   rows.reserve(table.rows.size());
   for (const auto& cells : table.rows) {
     try {
-      rows.push_back(parse_row(cells));
+      rows.push_back(parse_row(cells, further));
     } catch (const Error& error) {
       throw Error(ErrorKind::corrupt, fmt::format("summary.csv, data row {}: {}", rows.size() + 1, error.what()));
     }

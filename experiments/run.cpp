@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "experiments/lock.hpp"
+#include "experiments/results.hpp"
 #include "experiments/worker_pool.hpp"
 
 namespace wcodec {
@@ -107,6 +108,7 @@ std::string describe(const WorkerTask& task, const Cell& cell) {
   for (const std::string* part : {&cell.tile, &cell.modes, &cell.coder}) {
     if (!part->empty()) text += " " + *part;
   }
+  text += front_stages(cell.order, cell.approx);
   if (cell.transform != "identity") text += " " + cell.transform;
   if (cell.control != "original") text += ", " + cell.control;
   return text + "]";

@@ -31,6 +31,8 @@ std::vector<Cell> diagnostic_cells(const ExperimentConfig& config, const Plan& p
     Cell& cell = cells[i];
     // Where `where` leaves no cell of that tile, there are correlations only.
     cell.modes = predictors[i].empty() ? "none" : canonical_modes(predictors[i]);
+    cell.order = "identity";
+    cell.approx = "none";
     cell.transform = "identity";
     cell.coder = "raw";
     cell.hash =

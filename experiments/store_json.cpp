@@ -115,7 +115,8 @@ json to_json(const Cell& cell) {
           {"quantizer", cell.quantizer}, {"tile", cell.tile},
           {"modes", cell.modes},         {"transform", cell.transform},
           {"coder", cell.coder},         {"baseline", cell.role == Role::baseline},
-          {"device", cell.device},       {"plugins", cell.plugins}};
+          {"device", cell.device},       {"plugins", cell.plugins},
+          {"order", cell.order},         {"approx", cell.approx}};
 }
 
 Cell cell_from_json(const json& from) {
@@ -127,6 +128,8 @@ Cell cell_from_json(const json& from) {
   from.at("control").get_to(cell.control);
   from.at("seed").get_to(cell.seed);
   from.at("quantizer").get_to(cell.quantizer);
+  from.at("order").get_to(cell.order);
+  from.at("approx").get_to(cell.approx);
   from.at("tile").get_to(cell.tile);
   from.at("modes").get_to(cell.modes);
   from.at("transform").get_to(cell.transform);

@@ -33,6 +33,7 @@ std::string stages(const CellLabel& label) {
   std::string out = label.modes;
   if (!label.tile.empty()) out += " " + label.tile;
   out += (out.empty() ? "" : " ") + label.coder;
+  out += front_stages(label.order, label.approx);
   if (label.transform != "identity") out += " " + label.transform;
   return out;
 }
@@ -60,7 +61,10 @@ Shown show(std::vector<const Total*> series) {
       continue;
     }
     out.best = smaller(out.best, total);
-    if (total->modes == "none" && total->transform == "identity") out.none = smaller(out.none, total);
+    if (total->modes == "none" && total->transform == "identity" && total->order == "identity" &&
+        total->approx == "none") {
+      out.none = smaller(out.none, total);
+    }
   }
   for (const Total* total : out.series) {
     if (out.none != nullptr && total->control == "shuffled" && stages(*total) == stages(*out.none)) {
@@ -148,7 +152,8 @@ Table headline_table(const Totals& totals, const std::map<GroupKey, Shown>& grou
 const Total* sibling(const Shown& shown, const Total& total, sv control, sv modes) {
   for (const Total* other : shown.series) {
     if (other->control == control && other->modes == modes && other->role == total.role && other->tile == total.tile &&
-        other->coder == total.coder && other->transform == total.transform) {
+        other->coder == total.coder && other->order == total.order && other->approx == total.approx &&
+        other->transform == total.transform) {
       return other;
     }
   }
@@ -177,8 +182,9 @@ Table modes_table(const std::map<GroupKey, Shown>& groups) {
       const auto difference = [](const Total* a, const Total* b) {
         return format_signed(value(a, &SummaryRow::bpw) - value(b, &SummaryRow::bpw), kBitDigits);
       };
-      const std::string transform = total->transform == "identity" ? "" : " " + total->transform;
-      table.rows.push_back({total->checkpoint, total->quantizer, total->tile, total->coder + transform, total->modes,
+      const std::string further =
+          front_stages(total->order, total->approx) + (total->transform == "identity" ? "" : " " + total->transform);
+      table.rows.push_back({total->checkpoint, total->quantizer, total->tile, total->coder + further, total->modes,
                             bits(total->bpw()), bits(total->bpw_symbols()), bits(total->h0_bpw),
                             bits(total->residual_h0_bpw), bits(total->best_bpw),
                             bits(per_weight(total->ledger[LedgerEntry::mode], *total)), difference(total, none),

@@ -13,7 +13,8 @@ namespace {
 
 constexpr double kCover = 0.9;
 
-using SeriesKey = std::tuple<sv, sv, sv, sv, sv, sv>;  // control, role, tile, modes, coder, transform
+// control, role, tile, modes, coder, order and approx (empty at their default), transform
+using SeriesKey = std::tuple<sv, sv, sv, sv, sv, sv, sv, sv>;
 using ByTensor = std::map<sv, const SummaryRow*>;
 using Group = std::map<SeriesKey, ByTensor>;
 
@@ -119,7 +120,14 @@ Totals total_up(std::span<const SummaryRow> rows) {
   std::map<std::pair<sv, sv>, Group> groups;
   for (const SummaryRow& row : rows) {
     if (row.weights == 0 || row.coded_bytes == 0) continue;
-    const SeriesKey key{row.control, row.role, row.tile, row.modes, row.coder, row.transform};
+    const SeriesKey key{row.control,
+                        row.role,
+                        row.tile,
+                        row.modes,
+                        row.coder,
+                        row.order == "identity" ? sv() : sv(row.order),
+                        row.approx == "none" ? sv() : sv(row.approx),
+                        row.transform};
     const auto [at, added] = groups[{row.checkpoint, row.quantizer}][key].try_emplace(row.tensor, &row);
     if (!added && row.sort_key() < at->second->sort_key()) at->second = &row;
   }

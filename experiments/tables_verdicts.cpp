@@ -31,6 +31,7 @@ std::string probability(double p) {
 // The stages of a candidate that are not the quantizer's; the compared one is among them.
 std::string choice(const VerdictRow& row) {
   std::string out = row.modes + " " + row.tile + " " + row.coder;
+  out += front_stages(row.order, row.approx);
   if (row.transform != "identity") out += " " + row.transform;
   if (!row.device.empty()) out += " " + row.device;
   return out;
@@ -81,12 +82,13 @@ Table whole_models(std::span<const VerdictRow> verdicts) {
               {}};
   for (const VerdictRow& row : verdicts) {
     if (row.kind != "all") continue;
-    const std::string transform = row.transform == "identity" ? "" : " " + row.transform;
+    const std::string further =
+        front_stages(row.order, row.approx) + (row.transform == "identity" ? "" : " " + row.transform);
     table.rows.push_back({row.scope,
                           row.checkpoint,
                           row.quantizer,
                           row.tile,
-                          row.coder + transform,
+                          row.coder + further,
                           row.modes + (row.device.empty() ? "" : " " + row.device),
                           row.comparison.factor + "=" + row.comparison.against,
                           row.comparison.statistic,

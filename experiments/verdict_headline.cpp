@@ -33,7 +33,10 @@ std::string name_of(const VerdictRow& row) {
   for (const std::string* stage : {&row.modes, &row.tile, &row.coder}) {
     if (stage != &row.candidate() && !stage->empty()) text += " " + *stage;
   }
-  if (row.transform != "identity" && row.comparison.factor != "transform") text += " " + row.transform;
+  const sv factor = row.comparison.factor;
+  text += front_stages(factor == "order" ? sv("identity") : sv(row.order),
+                       factor == "approx" ? sv("none") : sv(row.approx));
+  if (row.transform != "identity" && factor != "transform") text += " " + row.transform;
   return text;
 }
 

@@ -7,6 +7,8 @@
 #include "codec/stages.hpp"
 #include "core/error.hpp"
 #include "core/sources/synthetic.hpp"
+#include "experiments/approximations.hpp"
+#include "experiments/orders.hpp"
 #include "experiments/stage_registries.hpp"
 #include "tools/command.hpp"
 
@@ -25,6 +27,8 @@ struct Section {
 std::vector<Section> sections() {
   std::vector<Section> all = {
       {"quantizer", "how weights become integer symbols (axes.quantizer)", {}},
+      {"order", "how rows and columns are rearranged before prediction (axes.order; experiments only)", {}},
+      {"approximation", "what is taken off before prediction, and coded apart (axes.approx; experiments only)", {}},
       {"predictor", "how a symbol is guessed from its neighbours in the tile (axes.modes)", {}},
       {"transform", "what the 8x8 blocks of a tile go through after prediction (axes.transform)", {}},
       {"coder", "how symbols become bytes, with what tables (axes.coder)", {}},
@@ -43,6 +47,15 @@ std::vector<Section> sections() {
     section("baseline")
         ->rows.push_back({{"baseline", std::string(row->name), std::string(row->help), BaselineRegistry::options(*row)},
                           why_unavailable(*row)});
+  }
+  const auto options_of = [](const auto& row) {
+    return std::vector<OptionInfo>(row.options.begin(), row.options.end());
+  };
+  for (const Order& row : orders())
+    section("order")->rows.push_back({"order", std::string(row.name), std::string(row.help), options_of(row)});
+  for (const Approximation* row : approximations()) {
+    section("approximation")
+        ->rows.push_back({"approximation", std::string(row->name), std::string(row->help), options_of(*row)});
   }
   auto& sources = section("source")->rows;
   const auto add = [&](const char* name, const char* help) { sources.push_back({{"source", name, help, {}}}); };
@@ -125,7 +138,7 @@ void add_list(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("list", "Show every stage with its options, defaults and what they do");
   command
       ->add_option("section", arguments->section,
-                   "Only these: quantizers, predictors, transforms, coders, "
+                   "Only these: quantizers, orders, approximations, predictors, transforms, coders, "
                    "baselines or sources")
       ->type_name("SECTION");
   command->add_flag("--json", arguments->json, "Print one JSON object");

@@ -79,11 +79,25 @@ class Totals:
         return sorted({(t.checkpoint, t.quantizer) for t in self.series})
 
 
+def _with_front(row: dict) -> dict:
+    """The row with what stands before the codec put to the transform: a comparison of mode sets holds all three fixed.
+
+    The columns ``order`` and ``approx`` are in the file only where an experiment varies them.
+    """
+    order, approx = row.pop("order", None) or "identity", row.pop("approx", None) or "none"
+    front = [f"order={order}"] * (order != "identity") + [f"approx={approx}"] * (approx != "none")
+    if front:
+        transform = row["transform"] or "identity"
+        row["transform"] = " ".join([*front, *[transform] * (transform != "identity")])
+    return row
+
+
 def sum_up(summary: pa.Table) -> Totals:
     """Sums the rows of ``summary.csv``. A cell that ran on two devices counts once: its bytes are the same."""
     columns = ["checkpoint", "quantizer", "tensor", "weights", *_SERIES, *_BYTES, *ENTROPIES]
     groups: dict[tuple[str, str], dict[tuple[str, ...], dict[str, dict]]] = defaultdict(lambda: defaultdict(dict))
-    for row in summary.select(columns).to_pylist():
+    columns += [name for name in ("order", "approx") if name in summary.column_names]
+    for row in map(_with_front, summary.select(columns).to_pylist()):
         if row["weights"] > 0 and row["coded_bytes"] > 0:
             series = tuple(row[name] or "" for name in _SERIES)
             groups[row["checkpoint"] or "", row["quantizer"] or ""][series].setdefault(row["tensor"] or "", row)

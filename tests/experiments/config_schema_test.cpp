@@ -22,6 +22,8 @@ TEST(Config, DefaultsNeedOnlyNameCheckpointsAndAxes) {
   EXPECT_THAT(config.axis(Axis::modes), ElementsAre("none", "none+left"));
   EXPECT_THAT(config.axis(Axis::coder), ElementsAre("rans"));
   EXPECT_THAT(config.axis(Axis::transform), ElementsAre("identity"));
+  EXPECT_THAT(config.axis(Axis::order), ElementsAre("identity"));
+  EXPECT_THAT(config.axis(Axis::approx), ElementsAre("none"));
   EXPECT_THAT(config.axis(Axis::device), ElementsAre("cpu"));
   EXPECT_THAT(config.controls, ElementsAre("original", "shuffled", "gaussian"));
   EXPECT_THAT(config.baseline_controls, ElementsAre("original"));
@@ -152,6 +154,9 @@ constexpr Wrong kWrong[] = {
     {"SameModesTwice", "[none, left]]", "[none, none]]", "7:19", "'none' is in the list already"},
     {"NoneMissing", "[[none], [none, left]]", "[[left]]", "7:10", "needs [none] beside it"},
     {"BadTransform", "axes:", "axes:\n  transform: [dct]", "5:15", "unknown transform 'dct'; did you mean 'dct8'?"},
+    {"BadOrder", "axes:", "axes:\n  order: [transposed]", "5:11", "did you mean 'transpose'?"},
+    {"OrderIdentityMissing", "axes:", "axes:\n  order: [transpose]", "5:10", "orders need 'identity' beside them"},
+    {"ApproxNoneMissing", "axes:", "axes:\n  approx: [mean]", "5:11", "approximations need 'none' beside them"},
     {"IdentityMissing", "axes:", "axes:\n  transform: [dct8]", "5:14", "need 'identity' beside them"},
     {"BadDevice", "axes:", "axes:\n  device: [cpu, gpu]", "5:17", "unknown device 'gpu'"},
     {"NoSuchGpu", "axes:", "axes:\n  device: [\"cuda:x\"]", "5:12", "unknown device 'cuda:x'; did you mean 'cuda:0'"},
@@ -186,7 +191,7 @@ constexpr Wrong kWrong[] = {
      "key 'measure.device': unknown device 'gpu'; did you mean 'cpu'"},
     {"TimingRepeats", "axes:", "measure: {timing: {repeats: 0}}\naxes:", "4:29", "key 'measure.timing.repeats'"},
     {"CompareFactor", "axes:", "compare: {factor: colour, against: [none]}\naxes:", "4:19",
-     "(known: quantizer, tile, modes, transform, coder, device)"},
+     "(known: quantizer, order, approx, tile, modes, transform, coder, device)"},
     {"CompareUnmeasured", "axes:", "compare: {factor: tile, against: 5x7}\naxes:", "4:34", "is not one of axes.tile"},
     {"CompareAgainst", "axes:", "compare: {against: [top]}\naxes:", "4:20", "'top' is not one of axes.modes"},
     {"CompareStatistic", "axes:", "compare: {against: [none], statistic: ratio}\naxes:", "4:39",
@@ -202,8 +207,8 @@ INSTANTIATE_TEST_SUITE_P(All, ConfigErrors, ::testing::ValuesIn(kWrong),
 
 TEST(Config, WholeErrorReadsWell) {
   EXPECT_EQ(parse_error(edited(kSmall, "  tile:", "  tiel:")),
-            "exp.yaml:6:3: key 'axes': unknown key 'tiel'; did you mean 'tile'? (known: quantizer, tile, modes, "
-            "transform, coder, device)\n"
+            "exp.yaml:6:3: key 'axes': unknown key 'tiel'; did you mean 'tile'? (known: quantizer, order, "
+            "approx, tile, modes, transform, coder, device)\n"
             "    tiel: [8x32, 16x16]\n"
             "    ^");
 }

@@ -32,6 +32,8 @@ inline StageNames fake_names() {
   static constexpr sv kQuantizers[] = {"int8", "int4", "fp8", "lossless"};
   static constexpr sv kCoders[] = {"rans", "raw"};
   static constexpr sv kTransforms[] = {"identity", "dct8", "probe"};
+  static constexpr sv kOrders[] = {"identity", "transpose"};
+  static constexpr sv kApproximations[] = {"none", "mean"};
   static constexpr sv kBaselines[] = {"memcpy", "gzip", "zstd", "bzip2"};
   static constexpr sv kPredictors[] = {"none", "left", "top", "avg", "planar"};
   StageNames names;
@@ -39,6 +41,8 @@ inline StageNames fake_names() {
   names.transform = [](sv text) { return canonical_of("transform", text, kTransforms, {}); };
   names.coder = [](sv text) { return canonical_of("coder", text, kCoders, kCoderOptions); };
   names.baseline = [](sv text) { return canonical_of("baseline", text, kBaselines, kLevel); };
+  names.order = [](sv text) { return canonical_of("order", text, kOrders, {}); };
+  names.approx = [](sv text) { return canonical_of("approximation", text, kApproximations, {}); };
   names.tile = [](sv text) { return to_string(parse_tile(text)); };
   names.modes = [](const std::vector<std::string>& given) {
     for (const std::string& name : given) canonical_of("predictor", name, kPredictors, {});

@@ -89,6 +89,27 @@ TEST(Summary, FileIsAsDocumented) {
             "6.25,6.1,6.125,,1.2325925925925927,1.244167962674961\n");
 }
 
+TEST(Summary, HasColumnsForOrderAndApproximationWhereTheyVary) {
+  std::vector<SummaryRow> rows{summarize(label("w"), result())};
+  const std::string plain = summary_csv(rows);
+  CellLabel other = label("w");
+  other.order = "scale:axis=both";
+  rows.push_back(summarize(other, result()));
+  const std::string with_order = summary_csv(rows);
+  EXPECT_THAT(with_order, HasSubstr(",ratio_symbols,order\n"));
+  EXPECT_THAT(with_order, HasSubstr("1.244167962674961,identity\n"));
+  EXPECT_THAT(with_order, HasSubstr("1.244167962674961,scale:axis=both\n"));
+  EXPECT_THAT(modes_csv(rows), HasSubstr(",none+left;order=scale:axis=both,"));
+  other.order = "identity";
+  other.approx = "mean";
+  rows.push_back(summarize(other, result()));
+  EXPECT_THAT(summary_csv(rows), HasSubstr(",ratio_symbols,order,approx\n"));
+  const std::vector<SummaryRow> back = parse_summary_csv(summary_csv(rows));
+  ASSERT_EQ(back.size(), 3u);
+  EXPECT_EQ(summary_csv(back), summary_csv(rows));
+  EXPECT_EQ(summary_csv(std::vector<SummaryRow>{rows[0]}), plain);
+}
+
 TEST(Summary, DependsOnTheSetOfRowsAlone) {
   std::vector<SummaryRow> rows;
   for (const char* tensor : {"b", "a", "a.b", "A"}) {

@@ -267,6 +267,13 @@ TEST(CellHash, ChangesWithEachFieldThatSaysWhatIsMeasured) {
   const auto is_new = [&](const Cell& changed) { return seen.insert(cell_hash(changed, "F32", 2, 3)).second; };
   std::string Cell::*const texts[] = {&Cell::tensor_hash, &Cell::control, &Cell::quantizer, &Cell::tile,   &Cell::modes,
                                       &Cell::transform,   &Cell::coder,   &Cell::device,    &Cell::plugins};
+  const auto with = [&](std::string Cell::*text) {
+    Cell changed = cell;
+    changed.*text += "x";
+    return changed;
+  };
+  EXPECT_TRUE(is_new(with(&Cell::order)));
+  EXPECT_TRUE(is_new(with(&Cell::approx)));
   for (const auto text : texts) {
     Cell changed = cell;
     changed.*text += "x";

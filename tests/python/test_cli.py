@@ -151,7 +151,8 @@ def test_list_shows_every_kind_of_stage(call):
 
 def test_list_as_json(call):
     listed = json.loads(call("list", "--json").stdout)
-    assert {"quantizers", "predictors", "transforms", "coders", "baselines", "sources"} == set(listed)
+    stages = {"quantizers", "orders", "approximations", "predictors", "transforms", "coders", "baselines", "sources"}
+    assert stages == set(listed)
     int8 = next(row for row in listed["quantizers"] if row["name"] == "int8")
     assert {"key", "default", "allowed", "help"} == set(int8["options"][0])
     assert all(row["help"] for rows in listed.values() for row in rows)

@@ -17,11 +17,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from oracle import frequency, rans, side_stream
-from oracle.checkpoint import header_of, read_matrices
-from oracle.compare import differences
+from oracle import coder, frequency, front, rans, side_stream
+from oracle import record as records
+from oracle.bits import varint
+from oracle.checkpoint import Tensor, header_of, read_matrices
+from oracle.compare import ABSOLUTE_TOLERANCE, differences, read_rows
 from oracle.decode import Reader, decode, read_stream, read_table
-from oracle.measure import Figures, Key, measure
+from oracle.entropy import order_0
+from oracle.measure import Figures, Key, measure, predict_planes
 from oracle.predict import choose_modes, coding_order, residuals, symbol_costs
 from oracle.quantize import QUANTIZERS, Plane, Quantized, WordFormat
 from oracle.record import assemble
@@ -174,6 +177,64 @@ def test_transforms_of_the_reference_model(command: Path, tmp_path: Path) -> Non
     options = {"coders": [RANS], "min_dim": 64, "transforms": tuple(SETS)}
     results = run_wcodec(command, MODEL, tmp_path / "out", tile="16x16", include=ONE_TENSOR, **options)
     assert differences(measure_file(MODEL, tile=(16, 16), only=ONE_TENSOR, **options), results) == []
+
+
+def fronted(tensor: Tensor, spec: str, order: str, approx: str) -> dict[str, int | float]:
+    """Columns of summary.csv of one cell without prediction in tiles of 16x16, for what stands before the codec."""
+    quantized = QUANTIZERS[spec](tensor)
+    values = tensor.values() if spec == "lossless" else quantized.planes[0].symbols - quantized.planes[0].zero
+    changed, order_bytes = front.arranged(quantized, values, order)
+    changed, approx_bytes = front.without_means(changed, approx)
+    planes = predict_planes(changed, (16, 16), [("none",)], "identity")["none",]
+    coded = coder.ENCODERS[RANS]([plane.residuals for plane in planes])
+    chosen, blocks = [plane.chosen for plane in planes], [plane.blocks for plane in planes]
+    pieces = records.assemble(changed, (16, 16), ("none",), RANS, "identity", chosen, blocks, coded)
+    size, ledger = sum(len(content) for _, content in pieces), records.ledger(pieces)
+    side = len(order_bytes) + len(approx_bytes)
+    if (order, approx) != ("identity", "none"):
+        ledger["index"] += len(varint(size))
+        ledger["param"] += side
+        ledger["crc"] += 4
+    return {f"{entry}_bytes": n for entry, n in ledger.items()} | {
+        "coded_bytes": sum(ledger.values()),
+        "h0_bpw": sum(order_0(plane.symbols) for plane in quantized.planes),
+        "residual_h0_bpw": sum(order_0(plane.residuals.symbols) for plane in planes),
+    }
+
+
+def test_orders_and_means(command: Path, tmp_path: Path) -> None:
+    names = ("tall", "few", "zeros", "outliers")
+    write_f32(tmp_path / "edges.safetensors", {name: edge_cases()[name] for name in names})
+    experiment = {
+        "experiment": "oracle",
+        "checkpoints": [{"name": "model", "path": str(tmp_path / "edges.safetensors")}],
+        "controls": ["original"],
+        "axes": {
+            "quantizer": list(QUANTIZERS),
+            "order": list(front.ORDERS),
+            "approx": list(front.APPROXIMATIONS),
+            "tile": ["16x16"],
+            "modes": [["none"]],
+            "coder": [RANS],
+        },
+    }
+    config = tmp_path / "fronts.yaml"
+    config.write_text(json.dumps(experiment))
+    arguments = [command, "run", config, "--no-report", "--quiet", "--out", tmp_path / "out"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = read_rows(tmp_path / "out" / "summary.csv")
+    tensors = {tensor.name: tensor for tensor in read_matrices(tmp_path / "edges.safetensors", 1)}
+    # Means are for words of one plane: the plan leaves out lossless floats.
+    of_floats, of_codes = len(front.ORDERS), len(front.ORDERS) * len(front.APPROXIMATIONS)
+    assert len(rows) == len(names) * (of_floats + (len(QUANTIZERS) - 1) * of_codes)
+    found = []
+    for row in rows:
+        cell = (row["quantizer"], row["order"], row["approx"])
+        for column, value in fronted(tensors[row["tensor"]], *cell).items():
+            if abs(float(row[column]) - value) > ABSOLUTE_TOLERANCE:
+                found.append(f"{row['tensor']} {cell}: {column} is {row[column]}, the oracle has {value}")
+    assert found == []
 
 
 def test_one_altered_weight_is_noticed(command: Path, tmp_path: Path) -> None:
