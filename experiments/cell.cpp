@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/hash.hpp"
+#include "experiments/reference.hpp"
 
 namespace wcodec {
 
@@ -16,6 +17,11 @@ std::string cell_hash(const Cell& cell, sv dtype, i64 rows, i64 cols) {
   }
   if (cell.order != "identity") name += fmt::format("\norder {}", cell.order);
   if (cell.approx != "none") name += fmt::format("\napprox {}", cell.approx);
+  if (cell.reference != "none") {
+    const ReferencePlace& place = cell.reference_place;
+    name += fmt::format("\nreference {} {} {}", to_string(parse_reference(cell.reference).fit), place.dtype,
+                        place.tensor_hash);
+  }
   return content_hash(sv(name));
 }
 

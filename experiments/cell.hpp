@@ -15,6 +15,12 @@ inline constexpr int kCellVersion = 1;
 
 enum class Role : u8 { codec, baseline };
 
+// The tensor that a cell's reference is.
+struct ReferencePlace {
+  std::size_t checkpoint = 0, tensor = 0;  // as in Cell
+  std::string tensor_hash, dtype;          // content hash of its bytes, and what they are
+};
+
 struct Cell {
   std::string hash;  // 32 hex digits; see cell_hash
   // What is measured.
@@ -25,14 +31,16 @@ struct Cell {
   std::string control = "original";
   u64 seed = 0;
   std::string quantizer, order = "identity", approx = "none", tile, modes, transform = "identity", coder;
+  std::string reference = "none";
+  ReferencePlace reference_place = {};  // unless `reference` is "none"
   Role role = Role::codec;
   std::string device = "cpu";
   std::string plugins;  // identities of the plug-ins the specs use, empty otherwise
 };
 
 // Name of a cell: content hash over tensor content, shape, dtype, canonical specs, control and seed, kCellVersion and
-// plug-in identities. `order` and `approx` count where they are not the default, so that cells older than they are keep
-// their names. Never source text, file times, paths or names.
+// plug-in identities; of a reference, content, dtype and fit. `order`, `approx` and `reference` count where they are
+// not the default, so that cells older than they are keep their names. Never source text, file times, paths or names.
 std::string cell_hash(const Cell& cell, sv dtype, i64 rows, i64 cols);
 
 // What a byte cell reports. Names and units: results/README.md.

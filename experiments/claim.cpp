@@ -127,7 +127,7 @@ struct Series {
 using Key = std::tuple<std::string, std::string, std::string, std::string, std::string, std::string>;
 Key key_of(const SummaryRow& row) {
   return {row.checkpoint, row.quantizer, row.coder,
-          row.modes,      row.tile,      row.transform + front_stages(row.order, row.approx)};
+          row.modes,      row.tile,      row.transform + front_stages(row.order, row.approx, row.reference)};
 }
 
 // A lossless quantizer leaves the checkpoint's own format.

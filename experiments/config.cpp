@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "experiments/config_reader.hpp"
+#include "experiments/reference.hpp"
 
 namespace wcodec {
 namespace {
@@ -69,11 +70,13 @@ std::string read_reference(const yaml::Field& against, Axis axis, const StageNam
   if (axis == Axis::modes) {
     reference = read_modes(against, names);
   } else {
+    const std::function<std::string(sv)> canonical_reference = [](sv text) { return to_string(parse_reference(text)); };
     const auto& canonical = axis == Axis::quantizer   ? names.quantizer
                             : axis == Axis::order     ? names.order
                             : axis == Axis::approx    ? names.approx
                             : axis == Axis::tile      ? names.tile
                             : axis == Axis::transform ? names.transform
+                            : axis == Axis::reference ? canonical_reference
                                                       : names.coder;
     const std::vector<yaml::Field> given = against.nonempty();
     if (given.size() != 1) against.fail("name one value to compare the others with");
@@ -152,6 +155,7 @@ ExperimentConfig read_experiment(const yaml::Field& root, const std::filesystem:
   config.axes[static_cast<std::size_t>(Axis::order)] = {"identity"};
   config.axes[static_cast<std::size_t>(Axis::approx)] = {"none"};
   config.axes[static_cast<std::size_t>(Axis::transform)] = {"identity"};
+  config.axes[static_cast<std::size_t>(Axis::reference)] = {"none"};
   // What axes.device does not say.
   config.axes[static_cast<std::size_t>(Axis::device)] = {"cpu"};
   if (const auto measure = root.find("measure"); measure && measure->node().kind == yaml::Kind::map) {

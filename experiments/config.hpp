@@ -16,10 +16,10 @@
 namespace wcodec {
 
 // Stage axes in the order in which a grid is expanded and reported.
-enum class Axis : u8 { quantizer, order, approx, tile, modes, transform, coder, device };
-inline constexpr std::size_t kAxes = 8;
-inline constexpr std::array<sv, kAxes> kAxisNames = {"quantizer", "order",     "approx", "tile",
-                                                     "modes",     "transform", "coder",  "device"};
+enum class Axis : u8 { quantizer, order, approx, tile, modes, transform, coder, device, reference };
+inline constexpr std::size_t kAxes = 9;
+inline constexpr std::array<sv, kAxes> kAxisNames = {"quantizer", "order", "approx", "tile",     "modes",
+                                                     "transform", "coder", "device", "reference"};
 
 struct CheckpointConfig {
   std::string name;     // [A-Za-z0-9._-], unique, not "all"
@@ -41,9 +41,9 @@ struct TensorFilter {
 
 // What `where` and `measure.timing.only` can look at: fields of a cell and of its tensor. `coder` is that of a codec
 // cell, `baseline` that of a baseline's.
-inline constexpr std::array<sv, 16> kConditionFields = {
-    "checkpoint", "family", "tensor", "kind", "dtype", "control",   "role",  "baseline",
-    "quantizer",  "order",  "approx", "tile", "modes", "transform", "coder", "device"};
+inline constexpr std::array<sv, 17> kConditionFields = {
+    "checkpoint", "family", "tensor", "kind",  "dtype",     "control", "role",   "baseline", "quantizer",
+    "order",      "approx", "tile",   "modes", "transform", "coder",   "device", "reference"};
 
 // One field and the globs of which one has to match. Globs are matched against canonical specs; "int4:*" also matches
 // plain "int4". A glob without * and ? is a spec or mode set like any other ("left+none") and made canonical.

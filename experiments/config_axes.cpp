@@ -7,6 +7,7 @@
 #include "core/spec.hpp"
 #include "experiments/cell_device.hpp"
 #include "experiments/config_reader.hpp"
+#include "experiments/reference.hpp"
 
 namespace wcodec {
 namespace {
@@ -42,6 +43,19 @@ void require_reference(const yaml::Field& field, const std::vector<std::string>&
                        const char* reference) {
   if (std::find(values.begin(), values.end(), reference) == values.end())
     field.fail(fmt::format("{} need '{}' beside them for comparison: add it to the list", what, reference));
+}
+
+// A reference in another checkpoint needs one of that name.
+std::string read_reference(const yaml::Field& field, const ExperimentConfig& config) {
+  const std::string spec = read_spec(field, [](sv text) { return to_string(parse_reference(text)); });
+  const ReferenceChoice choice = parse_reference(spec);
+  if (choice.source != ReferenceSource::checkpoint) return spec;
+  std::vector<sv> names;
+  for (const CheckpointConfig& checkpoint : config.checkpoints) names.push_back(checkpoint.name);
+  if (std::find(names.begin(), names.end(), choice.from) == names.end()) {
+    field.fail(unknown_name("checkpoint", choice.from, names) + "; a reference is one of the experiment's checkpoints");
+  }
+  return spec;
 }
 
 u64 saturating_product(u64 a, u64 b) noexcept {
@@ -170,12 +184,15 @@ void read_axes(const yaml::Field& field, const StageNames& names, ExperimentConf
   read(Axis::transform, [&](const yaml::Field& item) { return read_spec(item, names.transform); });
   read(Axis::coder, [&](const yaml::Field& item) { return read_spec(item, names.coder); });
   read(Axis::device, read_device);
+  read(Axis::reference, [&](const yaml::Field& item) { return read_reference(item, config); });
   require_none(field.require("modes"), config.axis(Axis::modes));
   if (const auto transform = field.find("transform"))
     require_reference(*transform, config.axis(Axis::transform), "transforms", "identity");
   if (const auto order = field.find("order")) require_reference(*order, config.axis(Axis::order), "orders", "identity");
   if (const auto approx = field.find("approx"))
     require_reference(*approx, config.axis(Axis::approx), "approximations", "none");
+  if (const auto reference = field.find("reference"))
+    require_reference(*reference, config.axis(Axis::reference), "references", "none");
 }
 
 void read_zip(const yaml::Field& field, ExperimentConfig& config) {

@@ -43,6 +43,8 @@ json axes_json(const ExperimentConfig& config) {
   if (config.axis(Axis::approx) == std::vector<std::string>{"none"}) out.erase("approx");
   json& modes = out["modes"] = json::array();
   for (const std::string& set : config.axis(Axis::modes)) modes.push_back(mode_list(set));
+  // An experiment without references asks what it asked before there were any.
+  if (config.axis(Axis::reference) == std::vector<std::string>{"none"}) out.erase("reference");
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include "core/dtype.hpp"
 #include "core/error.hpp"
 #include "experiments/config_reader.hpp"
+#include "experiments/reference.hpp"
 
 namespace wcodec {
 namespace {
@@ -32,6 +33,7 @@ std::string read_glob(const std::string& name, const yaml::Field& field, const S
   if (name == "coder") return read_spec(field, names.coder);
   if (name == "baseline") return read_spec(field, names.baseline);
   if (name == "modes") return read_spec(field, [&](sv modes) { return names.modes(split(modes, '+')); });
+  if (name == "reference") return read_spec(field, [](sv spec) { return to_string(parse_reference(spec)); });
   if (name == "checkpoint") {
     std::vector<sv> known;
     for (const CheckpointConfig& checkpoint : config.checkpoints) known.push_back(checkpoint.name);
@@ -79,7 +81,7 @@ std::vector<WhereRule> read_where(const yaml::Field& field, const StageNames& na
     item.check_keys(kKeys);
     WhereRule rule{read_conditions(item.require("if"), names, config),
                    read_conditions(item.require("drop"), names, config)};
-    for (const sv name : {"order", "approx", "tile", "modes", "transform", "coder", "device"}) {
+    for (const sv name : {"order", "approx", "tile", "modes", "transform", "coder", "device", "reference"}) {
       if (mentions(rule, "baseline") && mentions(rule, name)) {
         item.fail(fmt::format("drops nothing: a baseline has no {}", name));
       }

@@ -18,6 +18,7 @@
 #include "experiments/diagnostics.hpp"
 #include "experiments/gpu_cells.hpp"
 #include "experiments/mixture_bound.hpp"
+#include "experiments/reference_coding.hpp"
 #include "experiments/stage_registries.hpp"
 #include "quantizers/registry.hpp"
 
@@ -117,6 +118,18 @@ class ControlledTensor {
     common_.gm_bpw = mixture_bound_bpw(tensor_);
   }
 
+  // What a reference leaves of it. Keeps both this and the reference.
+  ControlledTensor(const ControlledTensor& whole, const QuantizerChoice& quantizer, const ReferenceTensor& reference,
+                   ReferenceFit fit)
+      : common_(whole.common_), from_reference_({whole.tensor_, quantizer, reference, {}, {}}) {
+    LedgerWriter side;
+    tensor_ = subtract_reference(whole.tensor_, quantizer, reference, fit, side);
+    side.write(LedgerEntry::crc, crc32(side.bytes()));
+    planes_ = split_planes(tensor_);
+    from_reference_->ledger = side.ledger();
+    from_reference_->side = side.take();
+  }
+
   const std::vector<SymbolPlane>& planes() const noexcept { return planes_; }
   const QuantizedTensor& tensor() const noexcept { return tensor_; }
 
@@ -157,6 +170,11 @@ class ControlledTensor {
     CellResult result = start(cell);
     result.ledger = encoded.ledger;
     result.coded_bytes = encoded.bytes.size();
+    if (from_reference_) {
+      from_reference_->check(back);
+      result.ledger += from_reference_->ledger;
+      result.coded_bytes += from_reference_->side.size();
+    }
     double residual_bits = 0, choice_bits = 0;
     for (std::size_t p = 0; p < planes.size(); ++p) {
       if (transformed.empty()) {
@@ -187,9 +205,52 @@ class ControlledTensor {
     return result;
   }
 
-  QuantizedTensor tensor_;
+  // How the words come back from a residual.
+  struct FromReference {
+    void check(const QuantizedTensor& residual) const {
+      ByteReader in(side);
+      const QuantizedTensor back = add_reference(residual, quantizer, reference, in);
+      if (in.read<u32>("checksum of a reference's side information") != crc32(Bytes(side).first(side.size() - 4)) ||
+          in.remaining() != 0) {
+        throw Error(ErrorKind::internal, "the side information of a reference does not read back");
+      }
+      if (back.words != tensor.words || back.scales != tensor.scales || !(back.format == tensor.format))
+        throw Error(ErrorKind::internal, "the tensor restored by its reference differs from the original");
+    }
+
+    const QuantizedTensor& tensor;
+    const QuantizerChoice& quantizer;
+    const ReferenceTensor& reference;
+    std::vector<u8> side;
+    Ledger ledger;
+  };
+
+  QuantizedTensor tensor_;  // what is coded
   std::vector<SymbolPlane> planes_;
   CellResult common_;
+  std::optional<FromReference> from_reference_;
+};
+
+// References of one task, each read and quantized when it is first asked for.
+class References {
+ public:
+  References(const std::string& quantizer, const ReferenceOpener& open)
+      : quantizer_(parse_quantizer(quantizer)), spec_(quantizer), open_(open) {}
+
+  const QuantizerChoice& quantizer() const noexcept { return quantizer_; }
+  const ReferenceTensor& at(const ReferencePlace& place) {
+    const auto key = std::pair(place.checkpoint, place.tensor);
+    const auto known = kept_.find(key);
+    if (known != kept_.end()) return known->second;
+    return kept_.emplace(key, make_reference(quantize(open_(place.checkpoint), place.tensor, spec_), quantizer_))
+        .first->second;
+  }
+
+ private:
+  QuantizerChoice quantizer_;
+  const std::string& spec_;
+  const ReferenceOpener& open_;
+  std::map<std::pair<std::size_t, std::size_t>, ReferenceTensor> kept_;
 };
 
 // Runs one cell and turns what goes wrong into a record of it. Out of memory is a failure of the cell, not of the
@@ -272,10 +333,34 @@ void measure_control(const ControlledTensor& controlled, std::span<const Cell> c
   if (diagnostics != nullptr) add_correlations(controlled.planes().front(), tensor.rows, tensor.cols, *diagnostics);
 }
 
+// All cells of one control: those without a reference first, then one reference after the other.
+void measure_references(const ControlledTensor& tensor, std::span<const Cell> cells,
+                        const std::vector<std::size_t>& indices, References& references,
+                        const std::string& diagnostic_tile, Diagnostics* diagnostics, const MeasureCallbacks& callbacks,
+                        const std::function<void(const std::vector<std::size_t>&, const char*)>& fail) {
+  std::map<std::string, std::vector<std::size_t>> by_reference;
+  for (const std::size_t index : indices) by_reference[cells[index].reference].push_back(index);
+  measure_control(tensor, cells, by_reference["none"], diagnostic_tile, diagnostics, callbacks);
+  by_reference.erase("none");
+  for (const auto& [reference, chosen] : by_reference) {
+    try {
+      const ControlledTensor residual(tensor, references.quantizer(),
+                                      references.at(cells[chosen.front()].reference_place),
+                                      parse_reference(reference).fit);
+      measure_control(residual, cells, chosen, diagnostic_tile, nullptr, callbacks);
+    } catch (const std::bad_alloc&) {
+      fail(chosen, "out of memory");
+    } catch (const Error& error) {
+      fail(chosen, error.what());
+    }
+  }
+}
+
 }  // namespace
 
 void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::string& quantizer,
-                   std::span<const Cell> cells, const std::string& diagnostic_tile, const MeasureCallbacks& outer) {
+                   std::span<const Cell> cells, const std::string& diagnostic_tile, const MeasureCallbacks& outer,
+                   const ReferenceOpener& reference) {
   // What goes wrong between cells fails those that have not been reported yet, and no other.
   std::vector<bool> reported(cells.size());
   MeasureCallbacks callbacks = outer;
@@ -302,6 +387,8 @@ void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::
       callbacks.failed(index, reason);
     }
   };
+  const ReferenceOpener open = reference ? reference : [&](std::size_t) -> const Checkpoint& { return checkpoint; };
+  References references(quantizer, open);
   std::optional<QuantizedTensor> quantized;
   for (const auto& [key, indices] : groups) {
     try {
@@ -310,7 +397,8 @@ void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::
                                         checkpoint.tensors()[tensor].source_bytes);
       Diagnostics diagnostics{key.first, quantizer, {}, {}};
       const bool wanted = !diagnostic_tile.empty() && callbacks.diagnostics;
-      measure_control(controlled, cells, indices, diagnostic_tile, wanted ? &diagnostics : nullptr, callbacks);
+      measure_references(controlled, cells, indices, references, diagnostic_tile, wanted ? &diagnostics : nullptr,
+                         callbacks, fail);
       if (wanted) callbacks.diagnostics(diagnostics);
     } catch (const std::bad_alloc&) {
       fail(indices, "out of memory");

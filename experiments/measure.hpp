@@ -29,8 +29,14 @@ struct MeasureCallbacks {
 // that cell. Memory: about (8 + planes·(4 + predictors + transforms)) bytes a weight. Single-threaded: workers are
 // processes. `diagnostic_tile` (e.g. "16x16"): when not empty, histograms and correlations are reported for each
 // control met.
+//
+// A cell with a reference is coded as what the reference leaves of the tensor under its control; the reference itself
+// is as its checkpoint has it. `reference` opens the checkpoint of a ReferencePlace, without it that is `checkpoint`;
+// each reference is read and quantized once.
+using ReferenceOpener = std::function<const Checkpoint&(std::size_t checkpoint)>;
 void measure_cells(const Checkpoint& checkpoint, std::size_t tensor, const std::string& quantizer,
-                   std::span<const Cell> cells, const std::string& diagnostic_tile, const MeasureCallbacks& callbacks);
+                   std::span<const Cell> cells, const std::string& diagnostic_tile, const MeasureCallbacks& callbacks,
+                   const ReferenceOpener& reference = {});
 
 // What a timed cell reports: seconds of each repeat, encode and decode apart, in the order run.
 struct TimedCell {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <set>
 #include <thread>
 #include <unordered_set>
@@ -12,6 +13,7 @@
 #include "core/hash.hpp"
 #include "core/spec.hpp"
 #include "experiments/plan_grid.hpp"
+#include "experiments/plan_references.hpp"
 #include "transforms/registry.hpp"
 
 namespace wcodec {
@@ -68,12 +70,13 @@ void check_grid(const ExperimentConfig& config, u64 tensors) {
                           config.limits.max_cells));
 }
 
-void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints, Plan& plan) {
+void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints,
+                  std::vector<PlannedTensor>& tensors) {
   std::atomic<std::size_t> next{0};
-  std::vector<std::exception_ptr> errors(plan.tensors.size());
+  std::vector<std::exception_ptr> errors(tensors.size());
   const auto work = [&] {
-    for (std::size_t i = next++; i < plan.tensors.size(); i = next++) {
-      PlannedTensor& tensor = plan.tensors[i];
+    for (std::size_t i = next++; i < tensors.size(); i = next++) {
+      PlannedTensor& tensor = tensors[i];
       try {
         tensor.hash = tensor_content_hash(*checkpoints[tensor.checkpoint].checkpoint, tensor.tensor);
       } catch (...) {
@@ -83,7 +86,7 @@ void hash_tensors(const ExperimentConfig& config, std::span<const OpenedCheckpoi
   };
   {
     std::vector<std::jthread> helpers;
-    const auto threads = std::min(static_cast<std::size_t>(config.threads), plan.tensors.size());
+    const auto threads = std::min(static_cast<std::size_t>(config.threads), tensors.size());
     for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
     work();
   }
@@ -100,8 +103,12 @@ std::string identity_of(const std::map<std::string, std::string>& identities, co
 // Adds the rows of one tensor after the other to a plan.
 class Expansion {
  public:
-  Expansion(const ExperimentConfig& config, Plan& plan)
-      : config_(config), plan_(plan), combinations_(axis_combinations(config)), effect_(config.where.size()) {}
+  Expansion(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints, Plan& plan)
+      : config_(config),
+        plan_(plan),
+        combinations_(axis_combinations(config)),
+        effect_(config.where.size()),
+        references_(config, checkpoints) {}
 
   void add(const PlannedTensor& tensor) {
     tensor_ = &tensor;
@@ -116,6 +123,7 @@ class Expansion {
         for (auto combination = first; combination != last; ++combination) {
           Cell cell = codec_cell(*combination, control);
           const bool is_possible = cell.approx == "none" ? applicable : approximable;
+          if (is_possible && !place_reference(cell)) continue;
           add_row(std::move(cell), is_possible);
         }
       }
@@ -125,6 +133,11 @@ class Expansion {
         }
       }
     }
+  }
+
+  // Throws Error{config} where a reference is never one.
+  void note_missing_references() {
+    for (std::string& note : references_.notes()) plan_.notes.push_back(std::move(note));
   }
 
   // A rule may be about a checkpoint that is not there today: only in a whole experiment is an idle one a mistake.
@@ -158,7 +171,15 @@ class Expansion {
     const std::string coder = identity_of(config_.coder_identities, cell.coder);
     if (!coder.empty()) cell.plugins += (cell.plugins.empty() ? "" : ";") + coder;
     cell.device = value(Axis::device);
+    cell.reference = value(Axis::reference);
     return cell;
+  }
+  // False where the tensor has no such reference.
+  bool place_reference(Cell& cell) {
+    if (cell.reference == "none") return true;
+    const auto found = references_.find(cell.reference, *tensor_, cell.quantizer);
+    if (found) cell.reference_place = found->place;
+    return found.has_value();
   }
   Cell baseline_cell(const std::string& quantizer, const std::string& baseline, const std::string& control) const {
     Cell cell = common(control);
@@ -187,8 +208,6 @@ class Expansion {
     } else if (is_dropped(cell)) {
       ++plan_.dropped;
     } else {
-      const TensorInfo& info = tensor_->info;
-      cell.hash = cell_hash(cell, wcodec::info(info.dtype).name, info.rows, info.cols);
       plan_.cells.push_back(std::move(cell));
     }
   }
@@ -198,7 +217,31 @@ class Expansion {
   const std::vector<std::array<u32, kAxes>> combinations_;
   std::vector<u64> effect_;  // cells each rule drops
   const PlannedTensor* tensor_ = nullptr;
+  ReferenceFinder references_;
 };
+
+// Hashes the references that are not hashed as tensors of the plan, and gives all cells their names.
+void name_cells(const ExperimentConfig& config, std::span<const OpenedCheckpoint> checkpoints, Plan& plan) {
+  std::map<std::pair<std::size_t, std::size_t>, std::string> hashes;
+  for (const PlannedTensor& tensor : plan.tensors) hashes[{tensor.checkpoint, tensor.tensor}] = tensor.hash;
+  std::vector<PlannedTensor> references;
+  for (const Cell& cell : plan.cells) {
+    if (cell.reference == "none") continue;
+    const ReferencePlace& place = cell.reference_place;
+    if (hashes.try_emplace({place.checkpoint, place.tensor}).second) {
+      const TensorInfo& info = checkpoints[place.checkpoint].checkpoint->tensors()[place.tensor];
+      references.push_back({place.checkpoint, place.tensor, info, {}});
+    }
+  }
+  hash_tensors(config, checkpoints, references);
+  for (const PlannedTensor& tensor : references) hashes[{tensor.checkpoint, tensor.tensor}] = tensor.hash;
+  for (Cell& cell : plan.cells) {
+    ReferencePlace& place = cell.reference_place;
+    if (cell.reference != "none") place.tensor_hash = hashes.at({place.checkpoint, place.tensor});
+    const TensorInfo& info = plan.tensor_of(cell).info;
+    cell.hash = cell_hash(cell, wcodec::info(info.dtype).name, info.rows, info.cols);
+  }
+}
 
 // Predictors, and all transforms if there are any.
 std::size_t kept_residuals(const Plan& plan, const Task& task) {
@@ -214,6 +257,22 @@ std::size_t kept_residuals(const Plan& plan, const Task& task) {
     }
   }
   return names.size() + transformed;
+}
+
+std::set<std::pair<std::size_t, std::size_t>> references_of(const Plan& plan, const Task& task) {
+  std::set<std::pair<std::size_t, std::size_t>> places;
+  for (const std::size_t index : task.cells) {
+    const Cell& cell = plan.cells[index];
+    if (cell.reference != "none") places.emplace(cell.reference_place.checkpoint, cell.reference_place.tensor);
+  }
+  return places;
+}
+
+bool matches_rows(const Plan& plan, const Task& task) {
+  return std::any_of(task.cells.begin(), task.cells.end(), [&](std::size_t index) {
+    const ReferenceChoice choice = parse_reference(plan.cells[index].reference);
+    return choice.source != ReferenceSource::none && choice.fit == ReferenceFit::permuted;
+  });
 }
 
 void group_tasks(Plan& plan) {
@@ -234,8 +293,11 @@ void group_tasks(Plan& plan) {
   }
   for (Task& task : plan.tasks) {
     const TensorInfo& tensor = plan.tensor_of(plan.cells[task.cells.front()]).info;
+    const std::set<std::pair<std::size_t, std::size_t>> references = references_of(plan, task);
     task.memory_bytes = estimated_memory(tensor, task.quantizer, kept_residuals(plan, task));
-    plan.read_bytes += tensor.source_bytes;
+    if (!references.empty()) task.memory_bytes += reference_memory(tensor, references.size(), matches_rows(plan, task));
+    // A reference has the tensor's shape, and nearly always its type.
+    plan.read_bytes += tensor.source_bytes * (1 + references.size());
     plan.seconds += task.seconds;
     plan.memory_bytes = std::max(plan.memory_bytes, task.memory_bytes);
   }
@@ -250,6 +312,7 @@ void select_timed(const ExperimentConfig& config, Plan& plan) {
   std::unordered_set<sv> seen;
   for (std::size_t i = 0; i < plan.cells.size(); ++i) {
     const Cell& cell = plan.cells[i];
+    if (cell.reference != "none") continue;  // what is measured there is a size, not a codec
     if (!meets(only, {config.checkpoints[cell.checkpoint], plan.tensor_of(cell).info, cell})) continue;
     if (seen.insert(cell.hash).second) plan.timed.push_back(i);
   }
@@ -290,9 +353,10 @@ Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint>
   Plan plan;
   select_tensors(config, checkpoints, plan);
   check_grid(config, plan.tensors.size());
-  hash_tensors(config, checkpoints, plan);
-  Expansion expansion(config, plan);
+  hash_tensors(config, checkpoints, plan.tensors);
+  Expansion expansion(config, checkpoints, plan);
   for (const PlannedTensor& tensor : plan.tensors) expansion.add(tensor);
+  expansion.note_missing_references();
   if (plan.cells.empty()) {
     throw Error(ErrorKind::config,
                 fmt::format("no cell is left: {} combinations do not apply (numeric quantizers take floating-point "
@@ -308,6 +372,7 @@ Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint>
   const bool is_whole = std::all_of(checkpoints.begin(), checkpoints.end(),
                                     [](const OpenedCheckpoint& opened) { return opened.checkpoint != nullptr; });
   if (is_whole) expansion.note_idle_rules();
+  name_cells(config, checkpoints, plan);
   group_tasks(plan);
   select_timed(config, plan);
   return plan;

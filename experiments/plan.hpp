@@ -74,6 +74,8 @@ Plan make_plan(const ExperimentConfig& config, std::span<const OpenedCheckpoint>
 double estimated_seconds(const Cell& cell, u64 weights);
 // Estimated peak memory of a task whose cells keep residuals of so many distinct predictors and transforms.
 u64 estimated_memory(const TensorInfo& tensor, const std::string& quantizer, std::size_t kept);
+// What a task needs beside that for so many references, and to match the rows of one.
+u64 reference_memory(const TensorInfo& tensor, std::size_t references, bool matches_rows);
 
 // For people, for programs (one JSON object), and one cell a line.
 std::string describe_plan(const Plan& plan, const ExperimentConfig& config);

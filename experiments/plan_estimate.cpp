@@ -16,7 +16,8 @@ constexpr double kCodecRate = 30e6;           // with one candidate predictor
 constexpr double kPredictorPassRate = 250e6;  // residual and cost of each further one
 constexpr double kTransformRate = 40e6;       // forward, inverse and back
 constexpr double kProbePasses = 3;
-constexpr double kLosslessPlanes = 2;  // bytes a weight, of the 16-bit types that most weights are stored in
+constexpr double kReferenceRate = 20e6;  // prediction there and back
+constexpr double kLosslessPlanes = 2;    // bytes a weight, of the 16-bit types that most weights are stored in
 constexpr double kOtherBaselineRate = 10e6;
 
 struct BaselineRate {
@@ -56,8 +57,16 @@ double estimated_seconds(const Cell& cell, u64 weights) {
   const double bytes = planes * static_cast<double>(weights);
   if (cell.role == Role::baseline) return bytes / baseline_rate(cell.coder);
   const auto further = static_cast<double>(std::count(cell.modes.begin(), cell.modes.end(), '+'));
+  const double reference = cell.reference == "none" ? 0 : bytes / kReferenceRate;
   const double transform_passes = cell.transform == "identity" ? 0 : cell.transform == kProbe ? kProbePasses : 1;
-  return bytes / kCodecRate + further * bytes / kPredictorPassRate + transform_passes * bytes / kTransformRate;
+  return bytes / kCodecRate + further * bytes / kPredictorPassRate + transform_passes * bytes / kTransformRate +
+         reference;
+}
+
+u64 reference_memory(const TensorInfo& tensor, std::size_t references, bool matches_rows) {
+  // Each as words and floats; once the prediction's grid, the residual and its planes; pairs of rows.
+  const u64 pairs = matches_rows ? 8 * static_cast<u64>(tensor.rows) * static_cast<u64>(tensor.rows) : 0;
+  return tensor.weights() * (8 * references + 24) + pairs;
 }
 
 u64 estimated_memory(const TensorInfo& tensor, const std::string& quantizer, std::size_t kept) {

@@ -30,6 +30,7 @@ std::optional<sv> field_of(const CellContext& context, sv name) {
   if (name == "transform") return of_codec(cell.transform);
   if (name == "coder") return of_codec(cell.coder);
   if (name == "device") return cell.device;
+  if (name == "reference") return of_codec(cell.reference);
   if (name == "baseline" && !is_codec) return cell.coder;
   return std::nullopt;
 }

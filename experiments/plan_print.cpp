@@ -113,7 +113,8 @@ void write_cells_jsonl(std::FILE* out, const Plan& plan, const ExperimentConfig&
                               {"transform", cell.transform},
                               {"coder", cell.coder},
                               {"role", cell.role == Role::codec ? "codec" : "baseline"},
-                              {"device", cell.device}};
+                              {"device", cell.device},
+                              {"reference", cell.reference}};
     const std::string line = dump(row, -1) + "\n";
     if (std::fwrite(line.data(), 1, line.size(), out) != line.size()) {
       throw Error(ErrorKind::io, "cannot write the list of cells");

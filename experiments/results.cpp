@@ -39,10 +39,11 @@ bool noisy(const Speed& speed) noexcept { return speed.q3 - speed.q1 > 0.1 * spe
 
 }  // namespace
 
-std::string front_stages(sv order, sv approx, sv before) {
+std::string front_stages(sv order, sv approx, sv reference, sv before) {
   std::string text;
   if (order != "identity") text += fmt::format("{}order={}", before, order);
   if (approx != "none") text += fmt::format("{}approx={}", before, approx);
+  if (reference != "none") text += fmt::format("{}reference={}", before, reference);
   return text;
 }
 
@@ -65,6 +66,7 @@ CellLabel label_cell(sv checkpoint, sv family, const TensorInfo& tensor, const C
   label.modes = cell.modes;
   label.transform = cell.transform;
   label.coder = cell.coder;
+  label.reference = cell.reference;
   label.role = cell.role == Role::codec ? "codec" : "baseline";
   return label;
 }

@@ -16,7 +16,7 @@
 namespace wcodec {
 
 // What stands before the codec where it is not the default, with `before` in front: " order=transpose approx=mean".
-std::string front_stages(sv order, sv approx, sv before = " ");
+std::string front_stages(sv order, sv approx, sv reference, sv before = " ");
 
 // Who a row is about: the plan's side of it. Text from checkpoints has been through `plain_text`.
 struct CellLabel {
@@ -24,18 +24,20 @@ struct CellLabel {
   std::string checkpoint, family, tensor, kind, dtype;
   i64 rows = 0, cols = 0;
   std::string control = "original", device = "cpu";
-  std::string quantizer, order = "identity", approx = "none", tile, modes, transform = "identity", coder;
+  std::string quantizer, order = "identity", approx = "none", tile, modes, transform = "identity", coder,
+                         reference = "none";
   std::string role = "codec";  // or "baseline"
 
   // For files without columns for them: "none;order=transpose;transform=dct8", plain modes where all are the default.
   std::string modes_and_further() const {
-    return modes + front_stages(order, approx, ";") + (transform == "identity" ? "" : ";transform=" + transform);
+    return modes + front_stages(order, approx, reference, ";") +
+           (transform == "identity" ? "" : ";transform=" + transform);
   }
 
   // Order of the rows in every file; the last three only break ties.
   auto sort_key() const noexcept {
-    return std::tie(checkpoint, tensor, control, quantizer, role, tile, modes, coder, order, approx, transform, device,
-                    cell);
+    return std::tie(checkpoint, tensor, control, quantizer, role, tile, modes, coder, order, approx, reference,
+                    transform, device, cell);
   }
 };
 

@@ -23,7 +23,7 @@ constexpr sv kSummaryColumns[] = {
     "best_bpw",       "gm_bpw",        "ratio",         "ratio_symbols"};
 // Behind the others, each in files of experiments that vary it alone: an older file stays readable, and a new one of an
 // old experiment is the same to the byte.
-constexpr sv kOrderColumn = "order", kApproxColumn = "approx";
+constexpr sv kOrderColumn = "order", kApproxColumn = "approx", kReferenceColumn = "reference";
 constexpr std::size_t kFirstAccount = 20;
 static_assert(kSummaryColumns[kFirstAccount] == kLedgerColumns.front());
 static_assert(kSummaryColumns[kFirstAccount + kLedgerEntries - 1] == kLedgerColumns.back());
@@ -79,13 +79,14 @@ u64 original_scale_bytes(const SummaryRow& row, double ratio_symbols) {
 }
 
 struct FurtherColumns {
-  bool order, approx;
+  bool order, approx, reference;
 };
 
 std::vector<sv> summary_columns(const FurtherColumns& further) {
   std::vector<sv> columns(std::begin(kSummaryColumns), std::end(kSummaryColumns));
   if (further.order) columns.push_back(kOrderColumn);
   if (further.approx) columns.push_back(kApproxColumn);
+  if (further.reference) columns.push_back(kReferenceColumn);
   return columns;
 }
 
@@ -116,6 +117,7 @@ SummaryRow parse_row(const std::vector<std::string>& cells, const FurtherColumns
   const double ratio_symbols = csv_real(text());
   if (further.order) label.order = text();
   if (further.approx) label.approx = text();
+  if (further.reference) label.reference = text();
   row = summarize(std::move(label), result);
   row.original_scale_bytes = original_scale_bytes(row, ratio_symbols);
   return row;
@@ -126,7 +128,8 @@ SummaryRow parse_row(const std::vector<std::string>& cells, const FurtherColumns
 std::string summary_csv(std::span<const SummaryRow> rows) {
   const FurtherColumns further{
       std::any_of(rows.begin(), rows.end(), [](const SummaryRow& row) { return row.order != "identity"; }),
-      std::any_of(rows.begin(), rows.end(), [](const SummaryRow& row) { return row.approx != "none"; })};
+      std::any_of(rows.begin(), rows.end(), [](const SummaryRow& row) { return row.approx != "none"; }),
+      std::any_of(rows.begin(), rows.end(), [](const SummaryRow& row) { return row.reference != "none"; })};
   CsvWriter csv(summary_columns(further));
   for (const SummaryRow* row : sorted(rows)) {
     csv.cell(row->cell).cell(row->checkpoint).cell(row->family).cell(row->tensor).cell(row->kind).cell(row->dtype);
@@ -138,6 +141,7 @@ std::string summary_csv(std::span<const SummaryRow> rows) {
     csv.cell(row->best_bpw).cell(row->gm_bpw).cell(row->ratio()).cell(row->ratio_symbols());
     if (further.order) csv.cell(row->order);
     if (further.approx) csv.cell(row->approx);
+    if (further.reference) csv.cell(row->reference);
     csv.end_row();
   }
   return csv.text();
@@ -223,7 +227,7 @@ std::vector<SummaryRow> parse_summary_csv(sv text) {
   const auto has = [&](sv column) {
     return std::find(table.columns.begin(), table.columns.end(), column) != table.columns.end();
   };
-  const FurtherColumns further{has(kOrderColumn), has(kApproxColumn)};
+  const FurtherColumns further{has(kOrderColumn), has(kApproxColumn), has(kReferenceColumn)};
   const std::vector<sv> expected = summary_columns(further);
   if (!std::equal(table.columns.begin(), table.columns.end(), expected.begin(), expected.end())) {
     throw Error(ErrorKind::corrupt, "summary.csv: its columns are not those that this version writes");

@@ -108,7 +108,7 @@ std::string describe(const WorkerTask& task, const Cell& cell) {
   for (const std::string* part : {&cell.tile, &cell.modes, &cell.coder}) {
     if (!part->empty()) text += " " + *part;
   }
-  text += front_stages(cell.order, cell.approx);
+  text += front_stages(cell.order, cell.approx, cell.reference);
   if (cell.transform != "identity") text += " " + cell.transform;
   if (cell.control != "original") text += ", " + cell.control;
   return text + "]";

@@ -16,7 +16,7 @@ std::vector<Cell> diagnostic_cells(const ExperimentConfig& config, const Plan& p
   std::map<std::tuple<std::size_t, std::size_t, std::string, std::string>, std::size_t> index;
   std::vector<std::vector<std::string>> predictors;
   for (const Cell& planned : plan.cells) {
-    if (planned.role != Role::codec) continue;
+    if (planned.role != Role::codec || planned.reference != "none") continue;  // plots are of the tensors themselves
     const auto key = std::tuple(planned.checkpoint, planned.tensor, planned.quantizer, planned.control);
     const auto [it, added] = index.emplace(key, cells.size());
     if (added) {

@@ -32,6 +32,14 @@ WorkerTask make_task(const ExperimentConfig& config, const Plan& plan, const Cel
   return task;
 }
 
+// A task of cells whose references lie elsewhere says where.
+void add_cell(const ExperimentConfig& config, const Cell& cell, WorkerTask& task) {
+  task.cells.push_back(cell);
+  const std::size_t from = cell.reference_place.checkpoint;
+  if (cell.reference == "none" || from == cell.checkpoint) return;
+  task.references[from] = {config.checkpoints[from].address, config.checkpoints[from].views};
+}
+
 bool is_over(const Store* store, const Cell& cell, bool retry_failed) {
   if (store == nullptr) return false;
   const auto it = store->cells().find(cell.hash);
@@ -92,7 +100,7 @@ PendingWork pending_cells(const ExperimentConfig& config, const Plan& plan, cons
       const Cell& cell = plan.cells[index];
       if (is_over(store, cell, retry_failed)) continue;
       if (task.cells.empty()) task = make_task(config, plan, cell);
-      task.cells.push_back(cell);
+      add_cell(config, cell, task);
     }
     if (task.cells.empty()) continue;
     task.memory_bytes = planned.memory_bytes;

@@ -109,14 +109,23 @@ TimingRecord timing_from_json(const json& from) {
 }
 
 json to_json(const Cell& cell) {
-  return {{"hash", cell.hash},           {"checkpoint", cell.checkpoint},
-          {"tensor", cell.tensor},       {"tensor_hash", cell.tensor_hash},
-          {"control", cell.control},     {"seed", cell.seed},
-          {"quantizer", cell.quantizer}, {"tile", cell.tile},
-          {"modes", cell.modes},         {"transform", cell.transform},
-          {"coder", cell.coder},         {"baseline", cell.role == Role::baseline},
-          {"device", cell.device},       {"plugins", cell.plugins},
-          {"order", cell.order},         {"approx", cell.approx}};
+  json out = {{"hash", cell.hash},           {"checkpoint", cell.checkpoint},
+              {"tensor", cell.tensor},       {"tensor_hash", cell.tensor_hash},
+              {"control", cell.control},     {"seed", cell.seed},
+              {"quantizer", cell.quantizer}, {"tile", cell.tile},
+              {"modes", cell.modes},         {"transform", cell.transform},
+              {"coder", cell.coder},         {"baseline", cell.role == Role::baseline},
+              {"device", cell.device},       {"plugins", cell.plugins},
+              {"order", cell.order},         {"approx", cell.approx}};
+  if (cell.reference != "none") {
+    const ReferencePlace& place = cell.reference_place;
+    out["reference"] = {{"spec", cell.reference},
+                        {"checkpoint", place.checkpoint},
+                        {"tensor", place.tensor},
+                        {"tensor_hash", place.tensor_hash},
+                        {"dtype", place.dtype}};
+  }
+  return out;
 }
 
 Cell cell_from_json(const json& from) {
@@ -137,6 +146,13 @@ Cell cell_from_json(const json& from) {
   cell.role = from.at("baseline").get<bool>() ? Role::baseline : Role::codec;
   from.at("device").get_to(cell.device);
   from.at("plugins").get_to(cell.plugins);
+  if (const auto reference = from.find("reference"); reference != from.end()) {
+    reference->at("spec").get_to(cell.reference);
+    reference->at("checkpoint").get_to(cell.reference_place.checkpoint);
+    reference->at("tensor").get_to(cell.reference_place.tensor);
+    reference->at("tensor_hash").get_to(cell.reference_place.tensor_hash);
+    reference->at("dtype").get_to(cell.reference_place.dtype);
+  }
   return cell;
 }
 

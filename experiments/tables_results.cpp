@@ -33,7 +33,7 @@ std::string stages(const CellLabel& label) {
   std::string out = label.modes;
   if (!label.tile.empty()) out += " " + label.tile;
   out += (out.empty() ? "" : " ") + label.coder;
-  out += front_stages(label.order, label.approx);
+  out += front_stages(label.order, label.approx, label.reference);
   if (label.transform != "identity") out += " " + label.transform;
   return out;
 }
@@ -62,7 +62,7 @@ Shown show(std::vector<const Total*> series) {
     }
     out.best = smaller(out.best, total);
     if (total->modes == "none" && total->transform == "identity" && total->order == "identity" &&
-        total->approx == "none") {
+        total->approx == "none" && total->reference == "none") {
       out.none = smaller(out.none, total);
     }
   }
@@ -153,7 +153,7 @@ const Total* sibling(const Shown& shown, const Total& total, sv control, sv mode
   for (const Total* other : shown.series) {
     if (other->control == control && other->modes == modes && other->role == total.role && other->tile == total.tile &&
         other->coder == total.coder && other->order == total.order && other->approx == total.approx &&
-        other->transform == total.transform) {
+        other->reference == total.reference && other->transform == total.transform) {
       return other;
     }
   }
@@ -182,8 +182,8 @@ Table modes_table(const std::map<GroupKey, Shown>& groups) {
       const auto difference = [](const Total* a, const Total* b) {
         return format_signed(value(a, &SummaryRow::bpw) - value(b, &SummaryRow::bpw), kBitDigits);
       };
-      const std::string further =
-          front_stages(total->order, total->approx) + (total->transform == "identity" ? "" : " " + total->transform);
+      const std::string further = front_stages(total->order, total->approx, total->reference) +
+                                  (total->transform == "identity" ? "" : " " + total->transform);
       table.rows.push_back({total->checkpoint, total->quantizer, total->tile, total->coder + further, total->modes,
                             bits(total->bpw()), bits(total->bpw_symbols()), bits(total->h0_bpw),
                             bits(total->residual_h0_bpw), bits(total->best_bpw),

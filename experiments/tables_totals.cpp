@@ -13,8 +13,8 @@ namespace {
 
 constexpr double kCover = 0.9;
 
-// control, role, tile, modes, coder, order and approx (empty at their default), transform
-using SeriesKey = std::tuple<sv, sv, sv, sv, sv, sv, sv, sv>;
+// control, role, tile, modes, coder, order, approx and reference (empty at their default), transform
+using SeriesKey = std::tuple<sv, sv, sv, sv, sv, sv, sv, sv, sv>;
 using ByTensor = std::map<sv, const SummaryRow*>;
 using Group = std::map<SeriesKey, ByTensor>;
 
@@ -127,6 +127,7 @@ Totals total_up(std::span<const SummaryRow> rows) {
                         row.coder,
                         row.order == "identity" ? sv() : sv(row.order),
                         row.approx == "none" ? sv() : sv(row.approx),
+                        row.reference == "none" ? sv() : sv(row.reference),
                         row.transform};
     const auto [at, added] = groups[{row.checkpoint, row.quantizer}][key].try_emplace(row.tensor, &row);
     if (!added && row.sort_key() < at->second->sort_key()) at->second = &row;

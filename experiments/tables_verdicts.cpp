@@ -31,7 +31,7 @@ std::string probability(double p) {
 // The stages of a candidate that are not the quantizer's; the compared one is among them.
 std::string choice(const VerdictRow& row) {
   std::string out = row.modes + " " + row.tile + " " + row.coder;
-  out += front_stages(row.order, row.approx);
+  out += front_stages(row.order, row.approx, row.reference);
   if (row.transform != "identity") out += " " + row.transform;
   if (!row.device.empty()) out += " " + row.device;
   return out;
@@ -83,7 +83,7 @@ Table whole_models(std::span<const VerdictRow> verdicts) {
   for (const VerdictRow& row : verdicts) {
     if (row.kind != "all") continue;
     const std::string further =
-        front_stages(row.order, row.approx) + (row.transform == "identity" ? "" : " " + row.transform);
+        front_stages(row.order, row.approx, row.reference) + (row.transform == "identity" ? "" : " " + row.transform);
     table.rows.push_back({row.scope,
                           row.checkpoint,
                           row.quantizer,

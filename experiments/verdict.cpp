@@ -53,7 +53,8 @@ using Stages = std::array<sv, kAxes>;
 Stages stages_of(const SummaryRow& row, std::size_t factor) {
   const bool device = factor == static_cast<std::size_t>(Axis::device);
   return {row.quantizer, row.order,     row.approx, row.tile,
-          row.modes,     row.transform, row.coder,  device ? sv(row.device) : sv()};
+          row.modes,     row.transform, row.coder,  device ? sv(row.device) : sv(),
+          row.reference};
 }
 
 using CellKey = std::tuple<sv, sv, sv, Stages>;  // checkpoint, tensor, control, stages
@@ -110,7 +111,7 @@ class Pairing {
     if (reference != nullptr || factor_ != static_cast<std::size_t>(Axis::coder)) return reference;
     stages[static_cast<std::size_t>(Axis::tile)] = stages[static_cast<std::size_t>(Axis::modes)] = sv();
     stages[static_cast<std::size_t>(Axis::transform)] = stages[static_cast<std::size_t>(Axis::order)] = "identity";
-    stages[static_cast<std::size_t>(Axis::approx)] = "none";
+    stages[static_cast<std::size_t>(Axis::approx)] = stages[static_cast<std::size_t>(Axis::reference)] = "none";
     reference = find(index_, key);
     return reference != nullptr && reference->role == "baseline" ? reference : nullptr;
   }
@@ -189,8 +190,8 @@ VerdictRow describe(const Comparison& comparison, const Setting& setting, const 
   for (const Delta& delta : deltas) {
     if (delta.dtype != row.dtype) row.dtype = "mixed";
   }
-  std::string* const fields[] = {&row.quantizer, &row.order,     &row.approx, &row.tile,
-                                 &row.modes,     &row.transform, &row.coder,  &row.device};
+  std::string* const fields[] = {&row.quantizer, &row.order, &row.approx, &row.tile,     &row.modes,
+                                 &row.transform, &row.coder, &row.device, &row.reference};
   for (std::size_t axis = 0; axis < kAxes; ++axis) *fields[axis] = stages[axis];
   row.tensors = deltas.size();
   for (const Delta& delta : deltas) row.weights += static_cast<u64>(delta.weight);
@@ -274,11 +275,11 @@ VerdictRow of_all(const Comparison& comparison, const Setting& setting,
 
 auto sort_key(const VerdictRow& row) {
   return std::tie(row.scope, row.checkpoint, row.kind, row.dtype, row.quantizer, row.tile, row.coder, row.modes,
-                  row.order, row.approx, row.transform, row.device);
+                  row.order, row.approx, row.reference, row.transform, row.device);
 }
 
 std::string modes_cell(const VerdictRow& row) {
-  std::string text = row.modes + front_stages(row.order, row.approx, ";");
+  std::string text = row.modes + front_stages(row.order, row.approx, row.reference, ";");
   if (row.transform != "identity") text += ";transform=" + row.transform;
   if (!row.device.empty()) text += ";device=" + row.device;
   return text;
@@ -335,7 +336,8 @@ std::string symbol_dtype(const SummaryRow& row) {
 }
 
 const std::string& VerdictRow::candidate() const {
-  const std::string* const fields[] = {&quantizer, &order, &approx, &tile, &modes, &transform, &coder, &device};
+  const std::string* const fields[] = {&quantizer, &order, &approx, &tile,     &modes,
+                                       &transform, &coder, &device, &reference};
   return *fields[factor_named(comparison.factor)];
 }
 

@@ -53,9 +53,9 @@ struct VerdictRow {
   std::string scope;             // "checkpoint" or "pooled"
   std::string checkpoint, kind;  // "all" when pooled; "all" over all kinds
   std::string dtype;             // of the symbols; over all kinds "mixed" where there are several
-  std::string quantizer, order, approx, tile, modes, transform, coder, device;  // the candidate's; device only if it is
-                                                                                // the factor
-  u64 checkpoints = 0, families = 0, tensors = 0, weights = 0;                  // how much stands behind `effect`
+  // The candidate's stages; device only if it is the factor.
+  std::string quantizer, order, approx, tile, modes, transform, coder, device, reference;
+  u64 checkpoints = 0, families = 0, tensors = 0, weights = 0;  // how much stands behind `effect`
   Estimate effect;
   double shuffled_effect = 0, shuffled_rows_effect = 0, gaussian_effect = 0;  // NaN without the control
   Estimate net;  // over the tensors that have the shuffled control
@@ -88,8 +88,8 @@ struct VerdictRow {
 std::vector<VerdictRow> compare(std::span<const SummaryRow> rows, std::span<const Comparison> comparisons,
                                 const BootstrapOptions& options = {});
 
-// The file. It has no column for order, approx, transform and device: where one is not the default or is compared,
-// `modes` says so
+// The file. It has no column for order, approx, reference, transform and device: where one is not the default or is
+// compared, `modes` says so
 // ("none+left;transform=dct8").
 std::string verdicts_csv(std::span<const VerdictRow> rows);
 

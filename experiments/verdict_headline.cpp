@@ -34,8 +34,9 @@ std::string name_of(const VerdictRow& row) {
     if (stage != &row.candidate() && !stage->empty()) text += " " + *stage;
   }
   const sv factor = row.comparison.factor;
-  text += front_stages(factor == "order" ? sv("identity") : sv(row.order),
-                       factor == "approx" ? sv("none") : sv(row.approx));
+  text +=
+      front_stages(factor == "order" ? sv("identity") : sv(row.order), factor == "approx" ? sv("none") : sv(row.approx),
+                   factor == "reference" ? sv("none") : sv(row.reference));
   if (row.transform != "identity" && factor != "transform") text += " " + row.transform;
   return text;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <unordered_set>
 
 #include "core/error.hpp"
@@ -17,18 +18,31 @@ namespace {
 
 using nlohmann::json;
 
-// The tensor that is here must be the one that was planned: the same address may hold another file on another machine.
-void check_tensor(const WorkUnit& unit) {
-  const WorkerTask& task = unit.task;
+void check_tensor(const CheckpointSource& source, std::size_t tensor, const std::string& hash,
+                  const std::string& name) {
   OpenOptions options;
-  options.views = task.views;
-  const auto checkpoint = open_checkpoint(task.address, options);
-  if (task.tensor >= checkpoint->tensors().size() ||
-      tensor_content_hash(*checkpoint, task.tensor) != task.cells.front().tensor_hash) {
+  options.views = source.views;
+  const auto checkpoint = open_checkpoint(source.address, options);
+  if (tensor >= checkpoint->tensors().size() || tensor_content_hash(*checkpoint, tensor) != hash) {
     throw Error(ErrorKind::corrupt,
                 fmt::format("{}: tensor '{}' is not the one that was planned; bring the same checkpoint to every "
                             "machine, or plan again",
-                            printable(task.address), printable(task.name)));
+                            printable(source.address), printable(name)));
+  }
+}
+
+// The tensors that are here must be those that were planned: an address may hold another file on another machine.
+void check_tensors(const WorkUnit& unit) {
+  const WorkerTask& task = unit.task;
+  const CheckpointSource own{task.address, task.views};
+  check_tensor(own, task.tensor, task.cells.front().tensor_hash, task.name);
+  std::set<std::pair<std::size_t, std::size_t>> checked;
+  for (const Cell& cell : task.cells) {
+    const ReferencePlace& place = cell.reference_place;
+    if (cell.reference == "none" || !checked.emplace(place.checkpoint, place.tensor).second) continue;
+    const auto other = task.references.find(place.checkpoint);
+    check_tensor(other == task.references.end() ? own : other->second, place.tensor, place.tensor_hash,
+                 "the reference of " + task.name);
   }
 }
 
@@ -106,7 +120,7 @@ UnitOutcome run_unit(const WorkUnit& unit, const std::string& path, const std::v
   std::erase_if(task.cells, [&](const Cell& cell) { return over.contains(cell.hash); });
   outcome.reused = unit.task.cells.size() - task.cells.size();
   if (task.cells.empty()) return outcome;
-  check_tensor(unit);
+  check_tensors(unit);
 
   FragmentWriter fragment(path);
   const bool diagnoses = unit.pass() == Pass::diagnose;

@@ -16,6 +16,12 @@
 
 namespace wcodec {
 
+// Where a machine finds a checkpoint.
+struct CheckpointSource {
+  std::string address;                       // for open_checkpoint
+  std::map<std::string, std::string> views;  // see OpenOptions
+};
+
 // Cells that share a tensor and a quantizer. With `timing`, they are timed; without, measured.
 struct WorkerTask {
   std::string address;                       // of the checkpoint, for open_checkpoint
@@ -25,10 +31,11 @@ struct WorkerTask {
   std::string diagnostic_tile;  // empty: no histograms and correlations
   std::vector<Cell> cells;
   std::optional<TimingOptions> timing;
-  u64 weights = 0;       // of the tensor: what a cell costs, in the estimates
-  u64 memory_bytes = 0;  // what running it may take
-  std::string name;      // of the tensor, for messages; not sent
-  std::string shard;     // tasks of equal shard read the same file; not sent to workers of this machine
+  std::map<std::size_t, CheckpointSource> references;  // checkpoints that cells are predicted from, by their number
+  u64 weights = 0;                                     // of the tensor: what a cell costs, in the estimates
+  u64 memory_bytes = 0;                                // what running it may take
+  std::string name;                                    // of the tensor, for messages; not sent
+  std::string shard;  // tasks of equal shard read the same file; not sent to workers of this machine
 };
 
 // What a worker does with a task. Injected, so that the protocol is tested without a codec.
@@ -37,7 +44,7 @@ struct WorkerFunctions {
   std::function<void(const WorkerTask&, const TimingCallbacks&)> time;
 };
 
-// The real functions: open_checkpoint (the last one is kept open), measure_cells and make_timing_subject.
+// The real functions: open_checkpoint (the last few are kept open), measure_cells and make_timing_subject.
 WorkerFunctions checkpoint_functions();
 
 inline constexpr int kResultDescriptor = 3;

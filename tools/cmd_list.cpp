@@ -9,6 +9,7 @@
 #include "core/sources/synthetic.hpp"
 #include "experiments/approximations.hpp"
 #include "experiments/orders.hpp"
+#include "experiments/reference.hpp"
 #include "experiments/stage_registries.hpp"
 #include "tools/command.hpp"
 
@@ -32,6 +33,7 @@ std::vector<Section> sections() {
       {"predictor", "how a symbol is guessed from its neighbours in the tile (axes.modes)", {}},
       {"transform", "what the 8x8 blocks of a tile go through after prediction (axes.transform)", {}},
       {"coder", "how symbols become bytes, with what tables (axes.coder)", {}},
+      {"reference", "another tensor that a tensor is predicted from (axes.reference)", {}},
       {"baseline", "compressors that others wrote, measured beside the codec (baselines)", {}},
       {"source", "where a checkpoint may come from (checkpoints: path)", {}},
   };
@@ -43,6 +45,7 @@ std::vector<Section> sections() {
     if (found == all.end()) throw Error(ErrorKind::internal, fmt::format("stage '{}' has no section", row.stage));
     found->rows.push_back({std::move(row)});
   }
+  for (StageInfo& row : list_references()) section("reference")->rows.push_back({std::move(row)});
   for (const Baseline* row : experiment_baselines().rows()) {
     section("baseline")
         ->rows.push_back({{"baseline", std::string(row->name), std::string(row->help), BaselineRegistry::options(*row)},
@@ -52,10 +55,10 @@ std::vector<Section> sections() {
     return std::vector<OptionInfo>(row.options.begin(), row.options.end());
   };
   for (const Order& row : orders())
-    section("order")->rows.push_back({"order", std::string(row.name), std::string(row.help), options_of(row)});
+    section("order")->rows.push_back({{"order", std::string(row.name), std::string(row.help), options_of(row)}});
   for (const Approximation* row : approximations()) {
     section("approximation")
-        ->rows.push_back({"approximation", std::string(row->name), std::string(row->help), options_of(*row)});
+        ->rows.push_back({{"approximation", std::string(row->name), std::string(row->help), options_of(*row)}});
   }
   auto& sources = section("source")->rows;
   const auto add = [&](const char* name, const char* help) { sources.push_back({{"source", name, help, {}}}); };
@@ -139,7 +142,7 @@ void add_list(CLI::App& app, Action& action) {
   command
       ->add_option("section", arguments->section,
                    "Only these: quantizers, orders, approximations, predictors, transforms, coders, "
-                   "baselines or sources")
+                   "references, baselines or sources")
       ->type_name("SECTION");
   command->add_flag("--json", arguments->json, "Print one JSON object");
   declare_plugins(*command, arguments->plugins);

@@ -80,12 +80,14 @@ class Totals:
 
 
 def _with_front(row: dict) -> dict:
-    """The row with what stands before the codec put to the transform: a comparison of mode sets holds all three fixed.
+    """The row with what stands before the codec put to the transform: a comparison of mode sets holds them all fixed.
 
-    The columns ``order`` and ``approx`` are in the file only where an experiment varies them.
+    The columns ``order``, ``approx`` and ``reference`` are in the file only where an experiment varies them.
     """
     order, approx = row.pop("order", None) or "identity", row.pop("approx", None) or "none"
+    reference = row.pop("reference", None) or "none"
     front = [f"order={order}"] * (order != "identity") + [f"approx={approx}"] * (approx != "none")
+    front += [f"reference={reference}"] * (reference != "none")
     if front:
         transform = row["transform"] or "identity"
         row["transform"] = " ".join([*front, *[transform] * (transform != "identity")])
@@ -96,7 +98,7 @@ def sum_up(summary: pa.Table) -> Totals:
     """Sums the rows of ``summary.csv``. A cell that ran on two devices counts once: its bytes are the same."""
     columns = ["checkpoint", "quantizer", "tensor", "weights", *_SERIES, *_BYTES, *ENTROPIES]
     groups: dict[tuple[str, str], dict[tuple[str, ...], dict[str, dict]]] = defaultdict(lambda: defaultdict(dict))
-    columns += [name for name in ("order", "approx") if name in summary.column_names]
+    columns += [name for name in ("order", "approx", "reference") if name in summary.column_names]
     for row in map(_with_front, summary.select(columns).to_pylist()):
         if row["weights"] > 0 and row["coded_bytes"] > 0:
             series = tuple(row[name] or "" for name in _SERIES)

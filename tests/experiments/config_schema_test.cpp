@@ -24,6 +24,7 @@ TEST(Config, DefaultsNeedOnlyNameCheckpointsAndAxes) {
   EXPECT_THAT(config.axis(Axis::transform), ElementsAre("identity"));
   EXPECT_THAT(config.axis(Axis::order), ElementsAre("identity"));
   EXPECT_THAT(config.axis(Axis::approx), ElementsAre("none"));
+  EXPECT_THAT(config.axis(Axis::reference), ElementsAre("none"));
   EXPECT_THAT(config.axis(Axis::device), ElementsAre("cpu"));
   EXPECT_THAT(config.controls, ElementsAre("original", "shuffled", "gaussian"));
   EXPECT_THAT(config.baseline_controls, ElementsAre("original"));
@@ -191,7 +192,7 @@ constexpr Wrong kWrong[] = {
      "key 'measure.device': unknown device 'gpu'; did you mean 'cpu'"},
     {"TimingRepeats", "axes:", "measure: {timing: {repeats: 0}}\naxes:", "4:29", "key 'measure.timing.repeats'"},
     {"CompareFactor", "axes:", "compare: {factor: colour, against: [none]}\naxes:", "4:19",
-     "(known: quantizer, order, approx, tile, modes, transform, coder, device)"},
+     "(known: quantizer, order, approx, tile, modes, transform, coder, device, reference)"},
     {"CompareUnmeasured", "axes:", "compare: {factor: tile, against: 5x7}\naxes:", "4:34", "is not one of axes.tile"},
     {"CompareAgainst", "axes:", "compare: {against: [top]}\naxes:", "4:20", "'top' is not one of axes.modes"},
     {"CompareStatistic", "axes:", "compare: {against: [none], statistic: ratio}\naxes:", "4:39",
@@ -208,7 +209,7 @@ INSTANTIATE_TEST_SUITE_P(All, ConfigErrors, ::testing::ValuesIn(kWrong),
 TEST(Config, WholeErrorReadsWell) {
   EXPECT_EQ(parse_error(edited(kSmall, "  tile:", "  tiel:")),
             "exp.yaml:6:3: key 'axes': unknown key 'tiel'; did you mean 'tile'? (known: quantizer, order, "
-            "approx, tile, modes, transform, coder, device)\n"
+            "approx, tile, modes, transform, coder, device, reference)\n"
             "    tiel: [8x32, 16x16]\n"
             "    ^");
 }

@@ -151,7 +151,8 @@ def test_list_shows_every_kind_of_stage(call):
 
 def test_list_as_json(call):
     listed = json.loads(call("list", "--json").stdout)
-    stages = {"quantizers", "orders", "approximations", "predictors", "transforms", "coders", "baselines", "sources"}
+    stages = {"quantizers", "orders", "approximations", "predictors", "transforms", "coders", "references"}
+    stages |= {"baselines", "sources"}
     assert stages == set(listed)
     int8 = next(row for row in listed["quantizers"] if row["name"] == "int8")
     assert {"key", "default", "allowed", "help"} == set(int8["options"][0])
