@@ -10,6 +10,7 @@
 #include "experiments/results.hpp"
 #include "experiments/results_file.hpp"
 #include "experiments/run.hpp"
+#include "experiments/tables_model.hpp"
 #include "experiments/tables_results.hpp"
 #include "experiments/verdict.hpp"
 
@@ -103,7 +104,8 @@ std::vector<std::string> write_results(const std::string& folder, const PlannedE
   write("correlations.csv", correlations_csv(rows.diagnostics));
   write("failures.csv", failures_csv(rows.failures));
   write("verdicts.csv", verdicts_csv(verdicts));
-  const std::vector<Table> tables = result_tables(rows.summary, rows.timings, verdicts);
+  std::vector<Table> tables = result_tables(rows.summary, rows.timings, verdicts);
+  if (auto table = model_tables(rows.diagnostics)) tables.push_back(std::move(*table));
   remove_leftovers(folder, tables);
   write_tables(folder + "/tables", tables);
   write("experiment.yaml", read_text_file(history.config_file));
