@@ -302,6 +302,13 @@ TEST(CellHash, IgnoresWhereATensorWasFound) {
   EXPECT_EQ(cell_hash(cell, "F32", 2, 3), hash);
 }
 
+TEST(CellHash, IsNewWhereACoderWritesOtherBytes) {
+  Cell cell = some_cell();
+  cell.coder = "rans:tables=best";
+  // The name under which earlier builds, whose `best` tried more tables, recorded this cell.
+  EXPECT_NE(cell_hash(cell, "F32", 2, 3), "1340f08abf9fb3f045d706687885925b");
+}
+
 TEST(CellHash, StaysWhatItWas) {
   // A ledger of an earlier build must still be found. When this changes on purpose, kCellVersion does.
   EXPECT_EQ(cell_hash(some_cell(), "F32", 2, 3), "4e5561ea45af6f9e6998d1d4aa6e2db6");
