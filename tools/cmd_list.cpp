@@ -141,8 +141,8 @@ void add_list(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("list", "Show every stage with its options, defaults and what they do");
   command
       ->add_option("section", arguments->section,
-                   "Only these: quantizers, orders, approximations, predictors, transforms, coders, "
-                   "references, baselines or sources")
+                   "Only: quantizers, orders, approximations, predictors, transforms, coders, references, "
+                   "baselines, sources")
       ->type_name("SECTION");
   command->add_flag("--json", arguments->json, "Print one JSON object");
   declare_plugins(*command, arguments->plugins);
