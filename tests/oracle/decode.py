@@ -200,7 +200,7 @@ def decode(content: bytes) -> Record:
     """Reads a whole record; every byte of it is used."""
     assert struct.unpack("<I", content[-4:])[0] == zlib.crc32(content[:-4])
     reader = Reader(content[:-4])
-    assert reader.take(5) == b"WCT0\0"
+    assert reader.take(5) == b"WCT0\1"
     bits, _, number, exponent_bits, _ = reader.take(5)
     rows, cols, tile_rows, tile_cols = (reader.varint() for _ in range(4))
     count = reader.u8()

@@ -37,7 +37,7 @@ def assemble(
     what the coder made of its residuals.
     """
     form = quantized.format
-    header = b"WCT0" + bytes([0, form.bits, form.memory_bytes, form.number, form.exponent_bits, form.mantissa_bits])
+    header = b"WCT0" + bytes([1, form.bits, form.memory_bytes, form.number, form.exponent_bits, form.mantissa_bits])
     header += b"".join(varint(n) for n in (*quantized.planes[0].symbols.shape, *tile))
     names = transforms.SETS[transform]
     header += bytes([0] if names == ("identity",) else [len(names), *(transforms.IDS[name] for name in names)])
