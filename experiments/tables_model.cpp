@@ -112,7 +112,8 @@ std::optional<Table> model_tables(std::span<const DiagnosticsRow> rows) {
   for (auto& [key, sum] : sums) {
     if (sum.tensors.size() < 2) continue;
     for (const auto& [plane, histograms] : planes[key]) add_plane(histograms, sum);
-    const auto per_weight = [&](double bits) { return bits / static_cast<double>(sum.weights); };
+    const auto weights = static_cast<double>(sum.weights);
+    const auto per_weight = [weights](double bits) { return bits / weights; };
     const auto& [checkpoint, quantizer, predictor] = key;
     const double difference = sum.shared.payload + sum.shared.tables - sum.each.payload - sum.each.tables;
     table.rows.push_back(

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 
 #include "core/philox.hpp"
 #include "quantizers/quantized.hpp"
@@ -29,7 +30,7 @@ inline QuantizedTensor sample_tensor(DType dtype, i64 rows, i64 cols, u64 seed) 
       word = std::bit_cast<u32>(static_cast<float>(0.02 * value)) >> (d.bits == 32 ? 0 : 16);
     } else {
       const double spread = d.bits < 8 ? 2.0 : 20.0;
-      const i64 low = d.number == NumberClass::signed_int ? -(i64{1} << (d.bits - 1)) : 0;
+      const i64 low = d.number == NumberClass::signed_int ? std::numeric_limits<i64>::min() >> (64 - d.bits) : 0;
       const i64 high = d.bits >= 32 ? 1000 : low + (i64{1} << d.bits) - 1;
       const i64 centre = d.number == NumberClass::signed_int ? 0 : (high + 1) / 2;
       word = static_cast<u64>(std::clamp(centre + static_cast<i64>(spread * value), low, high));

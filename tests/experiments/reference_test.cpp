@@ -205,7 +205,7 @@ float f32_at(Bytes bytes, std::size_t at) {
 
 QuantizedTensor of_floats(i64 rows, i64 cols, const std::vector<float>& values) {
   QuantizedTensor out{rows, cols, word_format(info(DType::f32)), std::vector<u8>(4 * values.size()), {}};
-  std::memcpy(out.words.data(), values.data(), out.words.size());
+  if (!values.empty()) std::memcpy(out.words.data(), values.data(), out.words.size());
   return out;
 }
 
