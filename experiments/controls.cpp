@@ -7,8 +7,7 @@
 #include <span>
 
 #include "core/error.hpp"
-#include "core/hash.hpp"
-#include "core/philox.hpp"
+#include "core/random_stream.hpp"
 #include "core/spec.hpp"
 #include "experiments/matrix_scales.hpp"
 #include "quantizers/planes.hpp"
@@ -114,8 +113,7 @@ QuantizedTensor apply_control(const QuantizedTensor& tensor, const std::string& 
                               const std::string& tensor_hash) {
   QuantizedTensor out = tensor;
   if (control == "original" || tensor.weights() == 0) return out;
-  const std::string stream = tensor_hash + control;
-  Philox random(seed, hash64(Bytes(reinterpret_cast<const u8*>(stream.data()), stream.size())));
+  Philox random = random_stream(seed, tensor_hash + control);
   if (control == "shuffled") {
     shuffle_words(out.words, out.format.memory_bytes, random);
   } else if (control == "shuffled-rows") {

@@ -8,9 +8,8 @@
 
 #include "core/element_values.hpp"
 #include "core/error.hpp"
-#include "core/hash.hpp"
-#include "core/philox.hpp"
 #include "core/portable_math.hpp"
+#include "core/random_stream.hpp"
 #include "experiments/csv.hpp"
 #include "experiments/many_comparisons.hpp"
 
@@ -88,10 +87,6 @@ class ClassShuffle {
  private:
   std::vector<std::vector<u32>> members_;
 };
-
-Philox random_of(u64 seed, const std::string& stream) {
-  return {seed, hash64(Bytes(reinterpret_cast<const u8*>(stream.data()), stream.size()))};
-}
 
 DependenceRow row_of(const Dependence& observed, std::span<const std::array<double, kNeighbourhoods>> null,
                      std::size_t n) {
@@ -184,7 +179,7 @@ TestedField test_field(const RankField& field, u32 permutations, u64 seed, const
   out.observed = dependence_of(field);
   RankField shuffled = field;
   const ClassShuffle shuffle(field);
-  Philox random = random_of(seed, stream + ":independence");
+  Philox random = random_stream(seed, stream + ":independence");
   out.null.reserve(permutations);
   for (u32 k = 0; k < permutations; ++k) {
     shuffle.apply(shuffled.levels, random);

@@ -90,11 +90,7 @@ void write_permutation(std::span<const u32> permutation, LedgerWriter& out) {
       const u32 top = radix - 1, digit = left[top];
       std::swap(left[top], left[place[top]]);
       std::swap(place[digit], place[top]);
-      if (number.is_zero()) {
-        number = Natural(digit);
-      } else {
-        number.multiply_add(radix, digit);
-      }
+      number.multiply_add(radix, digit);
     }
     for (std::size_t i = 0; i < block.bytes; ++i) out.write(LedgerEntry::param, number.byte(i));
   }

@@ -5,8 +5,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
-#include "core/hash.hpp"
-#include "core/philox.hpp"
+#include "core/random_stream.hpp"
 
 namespace wcodec {
 namespace {
@@ -91,8 +90,7 @@ void dither(DType dtype, std::span<double> values, u64 seed, const std::string& 
     const double magnitude = std::abs(value);
     if (magnitude > 0 && (smallest == 0 || magnitude < smallest)) smallest = magnitude;
   }
-  const std::string stream = tensor_hash + ":dither";
-  Philox random(seed, hash64(Bytes(reinterpret_cast<const u8*>(stream.data()), stream.size())));
+  Philox random = random_stream(seed, tensor_hash + ":dither");
   for (double& value : values) {
     double spacing = 1;
     if (is_float) {

@@ -1,5 +1,4 @@
 // Commands that behave, and commands that do not.
-#include <dirent.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "baselines/registry.hpp"
 #include "core/error.hpp"
 #include "tests/baselines/inputs.hpp"
+#include "tests/baselines/open_files.hpp"
 
 namespace wcodec {
 namespace {
@@ -37,15 +37,6 @@ bool present(const char* program) {
   } catch (const Error&) {
     return false;
   }
-}
-
-int open_files() {
-  DIR* directory = ::opendir("/proc/self/fd");
-  if (directory == nullptr) return 0;
-  int count = 0;
-  while (::readdir(directory) != nullptr) ++count;
-  ::closedir(directory);
-  return count;
 }
 
 TEST(External, LargeInputThroughAPipeInBothDirections) {
@@ -141,14 +132,14 @@ TEST(External, SignalsAreReported) {
 }
 
 TEST(External, LeaksNoDescriptors) {
-  const int before = open_files();
+  const int before = test::open_files();
   for (int i = 0; i < 20; ++i) {
     failure_of("false", gaussian_symbols(100'000, 20, 6));
     failure_of("wcodec-no-such-command", {});
     failure_of("sleep 5", {}, "0.01");
     failure_of("cat", gaussian_symbols(100'000, 20, 7));
   }
-  EXPECT_EQ(open_files(), before);
+  EXPECT_EQ(test::open_files(), before);
 }
 
 TEST(External, ManyAtOnce) {

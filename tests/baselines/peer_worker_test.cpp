@@ -1,7 +1,6 @@
 // Workers that behave, and workers that do not (fake_peer.py).
 #include "baselines/peer_worker.hpp"
 
-#include <dirent.h>
 #include <gmock/gmock.h>
 
 #include <cerrno>
@@ -10,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "tests/baselines/inputs.hpp"
+#include "tests/baselines/open_files.hpp"
 
 namespace wcodec {
 namespace {
@@ -40,15 +40,6 @@ Outcome ask(PeerWorker& worker, Bytes body = {}, std::chrono::milliseconds timeo
     outcome.kind = error.kind();
   }
   return outcome;
-}
-
-int open_files() {
-  DIR* directory = ::opendir("/proc/self/fd");
-  if (directory == nullptr) return 0;
-  int count = 0;
-  while (::readdir(directory) != nullptr) ++count;
-  ::closedir(directory);
-  return count;
 }
 
 TEST(PeerWorker, AnswersCarryBytesAndTheWorkersOwnSeconds) {
@@ -144,17 +135,17 @@ TEST(PeerWorker, AMissingProgramIsASentence) {
 }
 
 TEST(PeerWorker, ItsEndEndsTheProcessAndLeavesNothingOpen) {
-  const int before = open_files();
+  const int before = test::open_files();
   pid_t process = 0;
   {
     PeerWorker worker(command("process"));
     process = static_cast<pid_t>(std::stol(ask(worker).text));
     EXPECT_EQ(::kill(process, 0), 0);
-    EXPECT_GT(open_files(), before);
+    EXPECT_GT(test::open_files(), before);
   }
   EXPECT_EQ(::kill(process, 0), -1);
   EXPECT_EQ(errno, ESRCH);
-  EXPECT_EQ(open_files(), before);
+  EXPECT_EQ(test::open_files(), before);
 }
 
 TEST(PeerWorker, ThreadsTakeTurns) {

@@ -30,6 +30,18 @@ def wcodec(build_dir: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def command(build_dir: Path) -> Path:
+    """The command, built here or named in WCODEC_BIN, for tests that compare it with the oracle."""
+    path = Path(os.environ.get("WCODEC_BIN", build_dir / "wcodec"))
+    if not path.exists():
+        missing = f"{path} is not there: build it, or name another in WCODEC_BIN"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
 @pytest.fixture
 def call(wcodec: Path, tmp_path: Path):
     """Runs the command in an empty folder; the answer has returncode, stdout and stderr."""

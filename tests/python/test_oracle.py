@@ -5,7 +5,6 @@ reference model must be what the command writes to summary.csv and modes.csv.
 """
 
 import json
-import os
 import shutil
 import struct
 import subprocess
@@ -35,17 +34,6 @@ MODEL = ROOT / "checkpoints" / "wcodec-ref-2m" / "model.safetensors"
 MODE_SETS = [("none",), ("left",), ("none", "left", "top", "avg", "planar")]
 RANS, RAW = "rans:tables=tensor", "raw"
 ONE_TENSOR = "model.layers.1.self_attn.k_proj.weight"
-
-
-@pytest.fixture(scope="module")
-def command(build_dir: Path) -> Path:
-    path = Path(os.environ.get("WCODEC_BIN", build_dir / "wcodec"))
-    if not path.exists():
-        missing = f"{path} is not there: build it, or name another in WCODEC_BIN"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
 
 
 def run_wcodec(

@@ -6,7 +6,6 @@ Nothing of wcodec is used here but its command: predictions, residuals and entro
 import csv
 import json
 import math
-import os
 import struct
 import subprocess
 from pathlib import Path
@@ -16,17 +15,6 @@ import pytest
 
 ROWS, COLS = 48, 64
 LAYERS = ("model.layers.0.up.weight", "model.layers.1.up.weight")
-
-
-@pytest.fixture(scope="module")
-def command(build_dir: Path) -> Path:
-    path = Path(os.environ.get("WCODEC_BIN", build_dir / "wcodec"))
-    if not path.exists():
-        missing = f"{path} is not there: build it, or name another in WCODEC_BIN"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
 
 
 def write_bf16(path: Path, tensors: dict[str, np.ndarray]) -> None:
