@@ -213,6 +213,11 @@ GgufEntry read_entry(Cursor& in) {
     in.fail(ErrorKind::corrupt, fmt::format("tensor '{}': rows of {} elements are not whole blocks of {} {}",
                                             shown_name(entry.name), row, entry.type->name, block));
   }
+  // No byte of an empty tensor is in the file, so nothing else bounds its rows; a plane has no more values a block than
+  // the block has elements or bytes.
+  if (i64 row_bytes; __builtin_mul_overflow(row / block, block_bytes, &row_bytes)) {
+    in.fail(ErrorKind::corrupt, fmt::format("tensor '{}': its rows have more than 2^63 bytes", shown_name(entry.name)));
+  }
   return entry;
 }
 

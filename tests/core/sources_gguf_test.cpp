@@ -166,6 +166,8 @@ TEST(HostileGguf, Row33_Dimensions) {
   expect_refused(with({1, 256}, kTypeQ6_K), ErrorKind::corrupt, "not whole blocks of Q6_K 256");
   expect_refused(with({256}, 9), ErrorKind::unsupported, "tensor 'blk.0' has type Q8_1");
   expect_refused(with({256}, 1234), ErrorKind::unsupported, "tensor 'blk.0' has type 1234");
+  // Q8_K has 292 bytes for 256 elements: an empty tensor whose rows alone are more bytes than there are numbers.
+  expect_refused(with({(u64{1} << 63) - 256, 0}, 15), ErrorKind::corrupt, "its rows have more than 2^63 bytes");
 }
 
 TEST(HostileGguf, Row34_Alignment) {
